@@ -1,0 +1,4 @@
+"""The nouns: tables, the values that travel between steps, and migrations.
+
+Read `base`, `pipeline` (what arrives), `production` (what the app reads), `jobs` (what we owe), `values`.
+"""
