@@ -1,0 +1,1 @@
+"""Schema migrations, run by `columnline migrate` and by alembic."""

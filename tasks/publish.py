@@ -1,0 +1,65 @@
+"""Publish a run, or show what a publish would make of it."""
+
+from dataclasses import asdict
+from typing import Any
+
+from models.jobs import JobKind
+from models.orders import PublishOrder
+from tasks.assemble import assemble
+from tasks.load import load_run
+from tasks.store import close_run, daily_batch, replace_contacts, store_error, upsert_dossier
+from worker.attempt import holding
+from worker.celery import app
+from worker.db import transaction
+from worker.settings import settings
+
+
+@app.task(name=JobKind.PUBLISH.value)
+def publish_run(*, job_id: str, run_id: str = "") -> None:
+    """Publish one accepted run. Safe to receive twice: only the holder of the claim writes."""
+    del run_id  # there to be searched for in Flower; the row says what to do
+    with holding(job_id, on_error=store_error) as attempt:
+        if attempt is None:
+            return
+        order = PublishOrder.model_validate(attempt.payload)
+        with transaction() as session:
+            attempt.begin(session)
+            run = attempt.store("load", session, load_run, order.run_id, settings().client_mapping)
+            draft = attempt.step("assemble", assemble, run.input)
+            batch = attempt.store("batch", session, daily_batch, run)
+            released_at = attempt.store("dossier", session, upsert_dossier, run, draft, order, batch)
+            attempt.store("contacts", session, replace_contacts, run, draft.contacts)
+            attempt.store("complete", session, close_run, run, batch)
+            attempt.complete(
+                session,
+                {
+                    "dossier_id": str(run.input.dossier_id),
+                    "batch_id": str(batch.id),
+                    "batch_number": batch.number,
+                    "contacts_created": len(draft.contacts),
+                    "released_at": released_at and released_at.isoformat(),
+                },
+                draft.warnings,
+            )
+
+
+@app.task(name=JobKind.PREVIEW.value)
+def preview_run(*, job_id: str, run_id: str = "") -> None:
+    """Assemble a run as a publish would, and keep what came out as the job's result. Writes nothing else."""
+    del run_id
+    with holding(job_id) as attempt:
+        if attempt is None:
+            return
+        order = PublishOrder.model_validate(attempt.payload)
+        with transaction() as session:
+            attempt.begin(session)
+            run = attempt.store("load", session, load_run, order.run_id, settings().client_mapping)
+            draft = attempt.step("assemble", assemble, run.input)
+            attempt.complete(session, _preview(asdict(draft), run.release_day(order)), draft.warnings)
+
+
+def _preview(draft: dict[str, Any], release_date: Any) -> dict[str, Any]:
+    contacts = [contact | {"id": str(contact["id"])} for contact in draft.pop("contacts")]
+    draft.pop("warnings")
+    dossier = draft | {"release_date": release_date and release_date.isoformat(), "pipeline_version": "v2"}
+    return {"dossier": dossier, "contacts": contacts}

@@ -1,0 +1,234 @@
+"""One attempt at a job: claim it, time its steps, and turn whatever goes wrong into an outcome.
+
+This is the only place that catches every exception. Celery hears the truth about the attempt: success, `Retry`
+while the job waits, `JobFailed` when it ended badly (design §2); the retry itself is a state of the row.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import structlog
+from celery.exceptions import Retry
+from sqlalchemy.orm import Session
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
+
+from models.jobs import AttemptOutcome
+from models.values import Notice
+from worker import claims, db, logs
+from worker.claims import Claim, Fenced
+from worker.errors import ColumnlineError, Internal
+from worker.failpoints import failpoint
+from worker.outcomes import Outcome, is_outage, outcome_of, passes_in_step
+from worker.retry import RetryPolicy
+from worker.settings import settings
+
+log = logs.get(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+OnError = Callable[[Session, Claim, ColumnlineError], dict[str, Any] | None]
+"""What a kind does, in the transaction that records its error; returns the job's `result`."""
+
+_STEP_TRIES = 3
+_in_step = Retrying(
+    stop=stop_after_attempt(_STEP_TRIES),
+    wait=wait_random(0, 0.05),
+    retry=retry_if_exception(passes_in_step),
+    reraise=True,
+)
+
+
+class JobFailed(Exception):  # noqa: N818 - reads as what Flower shows
+    """The job ended in `error`; the text is its code and detail."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A claim being worked on: which step it is in, and how many milliseconds each took."""
+
+    claim: Claim
+    at: str | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What was asked for, as accepted."""
+        return self.claim.payload
+
+    def begin(self, session: Session) -> None:
+        """Open the work: lock the job's row and make sure that it is still ours.
+
+        Raises:
+            Fenced: it is not.
+        """
+        claims.fence(session, self.claim)
+
+    def step(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do a step that needs no database. Its time is recorded, and its name in case it fails."""
+        self.at = name
+        failpoint(f"step.{name}")
+        began = time.perf_counter()
+        try:
+            return work(*args, **kwargs)
+        finally:
+            self.timings[name] = round((time.perf_counter() - began) * 1000, 3)
+
+    def store(
+        self,
+        name: str,
+        session: Session,
+        work: Callable[Concatenate[Session, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do a step in a savepoint; a deadlock, serialization failure or lock timeout is tried again at once."""
+
+        def in_savepoint() -> T:
+            with session.begin_nested():
+                return work(session, *args, **kwargs)
+
+        return self.step(name, _in_step, in_savepoint)
+
+    def complete(self, session: Session, result: dict[str, Any], warnings: tuple[Notice, ...] = ()) -> None:
+        """Record the job as done, in the transaction that holds its effects.
+
+        Raises:
+            Fenced: the claim was taken back.
+        """
+        failpoint("step.complete")
+        claims.complete(
+            session,
+            self.claim,
+            result=result,
+            warnings=[asdict(warning) for warning in warnings],
+            timings=self.timings,
+        )
+        failpoint("work.commit")
+
+
+@contextmanager
+def holding(job_id: str, *, on_error: OnError | None = None) -> Iterator[Attempt | None]:
+    """Claim the job for the block, and settle it if the block raises.
+
+    Yields:
+        The attempt, or None where there is nothing to do: the job is in other hands, settled, not due, or has
+        just been ended because its attempts or its workers were used up.
+
+    Raises:
+        Retry: the job waits or is held; the reason is in the text.
+        JobFailed: the job ended in `error`.
+    """
+    held = _claim(UUID(job_id))
+    if held is None:
+        yield None
+        return
+    attempt = Attempt(held)
+    with structlog.contextvars.bound_contextvars(job_id=job_id, key=held.key, attempt=held.attempt):
+        if held.exhausted:
+            outcome: Outcome | None = _settle(attempt, _exhausted(held), on_error)
+            yield None
+        else:
+            outcome = None
+            try:
+                failpoint("claim.committed")
+                yield attempt
+                failpoint("work.committed")
+                log.info("job_done", kind=held.kind, step_ms=attempt.timings)
+            except Fenced:
+                log.warning("job_fenced", kind=held.kind, step=attempt.at)
+            except Exception as exc:  # noqa: BLE001 - the one place that turns exceptions into outcomes
+                outcome = _settle(attempt, exc, on_error)
+        if outcome is not None:
+            raise _for_celery(outcome)
+
+
+def _claim(job_id: UUID) -> Claim | None:
+    try:
+        with db.transaction() as session:
+            return claims.claim(session, job_id, timedelta(seconds=settings().lease))
+    except Exception as exc:
+        if is_outage(exc):
+            raise Retry("the database is away; the sweep rings again") from None
+        raise
+
+
+def _settle(attempt: Attempt, exc: BaseException, on_error: OnError | None) -> Outcome | None:
+    """Record how the attempt ended, in a transaction of its own. Returns None if it turns out not to be ours.
+
+    If even that fails, the lease runs out and the sweep hands the job on.
+    """
+    config = settings()
+    outcome = outcome_of(
+        exc,
+        attempt.claim.standing,
+        step=attempt.at,
+        policy=RetryPolicy.of(config),
+        deadline=config.outputs_wait,
+        random=random.random(),  # noqa: S311 - jitter, not a secret
+    )
+    log.log(
+        *_level(outcome),
+        code=outcome.error.code,
+        step=attempt.at,
+        detail=outcome.error.detail,
+        exc_info=None if isinstance(exc, ColumnlineError) else (type(exc), exc, exc.__traceback__),
+    )
+    try:
+        with db.transaction() as session:
+            claims.fence(session, attempt.claim)
+            result = _run_hook(session, attempt.claim, outcome, on_error)
+            claims.settle(session, attempt.claim, outcome, step=attempt.at, timings=attempt.timings, result=result)
+    except Fenced:
+        # The commit went through although its answer was lost, or the job was taken back.
+        log.warning("job_fenced", step=attempt.at)
+        return None
+    except Exception as failure:
+        if is_outage(failure):
+            raise Retry("the database is away; the lease runs out and the sweep hands the job on") from None
+        raise
+    return outcome
+
+
+def _run_hook(session: Session, held: Claim, outcome: Outcome, on_error: OnError | None) -> dict[str, Any] | None:
+    if on_error is None or outcome.kind is not AttemptOutcome.ERROR:
+        return None
+    try:
+        with session.begin_nested():
+            return on_error(session, held, outcome.error)
+    except Exception as exc:
+        if is_outage(exc):
+            raise
+        # The job's own error must be recorded all the same: it is what tells somebody to act.
+        log.exception("error_hook_failed", kind=held.kind)
+        return None
+
+
+def _exhausted(held: Claim) -> Internal:
+    if held.lost >= 1 and held.attempt <= held.max_attempts:
+        return Internal(
+            f"{held.lost} worker{'s' if held.lost > 1 else ''} died while working on this job. Look for kills and "
+            "memory limits in the worker's logs, then retry the job."
+        )
+    return Internal(f"All {held.max_attempts} attempts were used up. Look into the logs, then retry the job.")
+
+
+def _level(outcome: Outcome) -> tuple[int, str]:
+    ended = outcome.kind is AttemptOutcome.ERROR
+    return (40 if ended else 30, f"job_{outcome.kind.value}")
+
+
+def _for_celery(outcome: Outcome) -> Exception:
+    text = f"{outcome.error.code}: {outcome.error.detail}"
+    if outcome.kind is AttemptOutcome.ERROR:
+        return JobFailed(text)
+    when = "" if outcome.kind is AttemptOutcome.HELD else f" (again in {outcome.pause.total_seconds():.0f} s)"
+    retried: Exception = Retry(f"{outcome.kind.value}: {text}{when}")
+    return retried

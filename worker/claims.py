@@ -1,0 +1,220 @@
+"""The three transactions of an attempt, as statements: claim, complete, settle (design §2).
+
+A claim is a lease with an epoch. Whoever writes later must still hold both: `fence` opens the work with that
+check under a row lock, `complete` and `settle` repeat it as their guard. A worker that was presumed dead and
+comes back therefore writes nothing.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Interval,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
+from worker.outcomes import Outcome, Standing
+from worker.retry import MAX_LOST
+
+WORKER = f"{socket.gethostname()}/{os.getpid()}"
+
+
+class Fenced(Exception):  # noqa: N818 - nothing failed: somebody else has the job
+    """The claim was taken back: rescued, retried by hand or cancelled. Write nothing, say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job in our hands until its lease ends.
+
+    Attributes:
+        exhausted: its attempts or its workers were used up before this claim: end it, do not work on it.
+    """
+
+    job_id: UUID
+    kind: str
+    key: str
+    client_id: str | None
+    payload: dict[str, Any]
+    epoch: int
+    attempt: int
+    max_attempts: int
+    lost: int
+    waited: timedelta
+    overdue: bool
+    exhausted: bool
+
+    @property
+    def standing(self) -> Standing:
+        """What the retry rules need to know."""
+        return Standing(self.attempt, self.max_attempts, self.waited, self.overdue)
+
+
+def _claim_statement() -> Any:
+    """One statement: find the due job, mark it ours, open the attempt's row, say where it stands."""
+    due = (
+        select(Job.id, or_(Job.attempt >= Job.max_attempts, Job.lost >= MAX_LOST).label("exhausted"))
+        .where(Job.id == bindparam("job_id"), Job.state.in_(DUE), Job.run_at <= func.now())
+        .with_for_update()
+        .cte("due")
+    )
+    claimed = (
+        update(Job)
+        .where(Job.id == due.c.id)
+        .values(
+            state=JobState.RUNNING,
+            attempt=func.least(Job.attempt + 1, Job.max_attempts),
+            epoch=Job.epoch + 1,
+            leased_until=func.now() + bindparam("lease", type_=Interval),
+            started_at=func.coalesce(Job.started_at, func.now()),
+            step=null(),
+        )
+        .returning(
+            Job.id.label("job_id"),
+            Job.kind,
+            Job.key,
+            Job.client_id,
+            Job.payload,
+            Job.epoch,
+            Job.attempt,
+            Job.max_attempts,
+            Job.lost,
+            func.coalesce(func.now() - Job.waiting_since, literal(timedelta(), Interval)).label("waited"),
+            (Job.deadline_at <= func.now()).label("overdue"),
+            due.c.exhausted,
+        )
+        .cte("claimed")
+    )
+    opened = insert(JobAttempt).from_select(
+        ["job_id", "epoch", "attempt", "worker"],
+        select(claimed.c.job_id, claimed.c.epoch, claimed.c.attempt, bindparam("worker")),
+    )
+    return select(claimed).add_cte(opened.cte("opened"))
+
+
+_CLAIM = _claim_statement()
+# A claim that a crash of the server forgets is an attempt forgotten, nothing more: no need to wait for the disk.
+_FORGETTABLE = select(func.set_config("synchronous_commit", "off", True))
+_FENCE = (
+    select(literal(1))
+    .select_from(Job)
+    .where(Job.id == bindparam("job_id"), Job.epoch == bindparam("epoch"), Job.state == JobState.RUNNING)
+    .with_for_update()
+)
+
+
+def claim(session: Session, job_id: UUID, lease: timedelta) -> Claim | None:
+    """Take the job if it is due and nobody has it; its attempt is counted before any work.
+
+    Returns None where there is nothing to do: unknown, settled, held, not due yet, or in other hands.
+    """
+    session.execute(_FORGETTABLE)
+    row = session.execute(_CLAIM, {"job_id": job_id, "lease": lease, "worker": WORKER}).one_or_none()
+    return None if row is None else Claim(**row._mapping)  # noqa: SLF001 - the public name of a row's dict
+
+
+def fence(session: Session, held: Claim) -> None:
+    """Lock the job's row for this transaction and make sure that it is still ours.
+
+    Raises:
+        Fenced: it is not.
+    """
+    if session.execute(_FENCE, {"job_id": held.job_id, "epoch": held.epoch}).one_or_none() is None:
+        raise Fenced
+
+
+def complete(
+    session: Session,
+    held: Claim,
+    *,
+    result: dict[str, Any],
+    warnings: list[dict[str, Any]],
+    timings: dict[str, float],
+) -> None:
+    """Record the job as done, in the same transaction as its effects.
+
+    Raises:
+        Fenced: the claim was taken back; the whole transaction must be rolled back.
+    """
+    _close(
+        session,
+        held,
+        {"outcome": AttemptOutcome.DONE, "step": "complete", "timings": timings},
+        state=JobState.DONE,
+        step="complete",
+        error=null(),
+        result=result,
+        warnings=warnings,
+        settled_at=func.clock_timestamp(),
+        waiting_since=null(),
+    )
+
+
+def settle(
+    session: Session,
+    held: Claim,
+    outcome: Outcome,
+    *,
+    step: str | None,
+    timings: dict[str, float],
+    result: dict[str, Any] | None = None,
+) -> None:
+    """Record an attempt that did not succeed, and what becomes of the job.
+
+    Raises:
+        Fenced: the claim was taken back, or the work was committed after all: an exception does not prove
+            that it was not.
+    """
+    error = outcome.error.as_dict() | {"retryable": outcome.error.retryable}
+    uncounted = outcome.kind in {AttemptOutcome.WAITING, AttemptOutcome.OUTAGE, AttemptOutcome.HELD}
+    values: dict[str, Any] = {
+        "step": step,
+        "error": error,
+        "attempt": Job.attempt - 1 if uncounted else Job.attempt,
+        "waiting_since": null(),
+        "rung_at": null(),
+        "rings": 0,
+    }
+    match outcome.kind:
+        case AttemptOutcome.HELD:
+            values |= {"state": JobState.HELD, "held_reason": outcome.error.code}
+        case AttemptOutcome.ERROR:
+            values |= {"state": JobState.ERROR, "settled_at": func.clock_timestamp(), "result": result}
+        case _:
+            values |= {"state": JobState.WAITING, "run_at": func.now() + outcome.pause}
+    if outcome.kind is AttemptOutcome.WAITING:
+        values["waiting_since"] = func.coalesce(Job.waiting_since, func.now())
+    attempt = {"outcome": outcome.kind, "step": step, "error": error, "timings": timings}
+    _close(session, held, attempt, **values)
+
+
+def _close(session: Session, held: Claim, attempt: dict[str, Any], **values: Any) -> None:
+    """One statement: the job's new state, guarded by the epoch, and the end of the attempt's row."""
+    job = (
+        update(Job)
+        .where(Job.id == held.job_id, Job.epoch == held.epoch, Job.state == JobState.RUNNING)
+        .values(leased_until=null(), **values)
+        .returning(Job.id, Job.epoch)
+        .cte("job")
+    )
+    closed = (
+        update(JobAttempt)
+        .where(JobAttempt.job_id == job.c.id, JobAttempt.epoch == job.c.epoch)
+        .values(finished_at=func.clock_timestamp(), **attempt)
+    )
+    if session.execute(select(column("id")).select_from(job).add_cte(closed.cte("closed"))).one_or_none() is None:
+        raise Fenced

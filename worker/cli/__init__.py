@@ -1,0 +1,27 @@
+"""The command line: `columnline`. Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 unavailable."""
+
+import typer
+
+from worker.cli import demo, imports, jobs, keys, migrate, up
+
+app = typer.Typer(
+    help="Publish finished pipeline runs as dossiers, and look after them.\n\n"
+    "Exit status: 0 done, 1 failed or ended in error, 2 wrong usage, 3 not found, 4 unavailable.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(up.up)
+app.command()(demo.demo)
+app.command()(migrate.migrate)
+app.add_typer(keys.app, name="keys")
+app.command("import")(imports.import_files)
+app.command()(jobs.publish)
+app.command()(jobs.status)
+app.command()(jobs.errors)
+app.command()(jobs.retry)
+app.command()(jobs.drain)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

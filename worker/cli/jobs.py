@@ -1,0 +1,225 @@
+"""Commands about runs and their jobs: publish, status, errors, retry, drain."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models.jobs import DUE, Job, JobKind, JobState
+from models.orders import PublishOrder
+from worker import answers, db, inbox, jobs, listing
+from worker.answers import JobAnswer
+from worker.cli.output import AsJson, Exit, err, out, painted, print_json, reporting_errors, table, when
+from worker.drain import drain as drain_jobs
+from worker.errors import ColumnlineError, JobNotFound, ReleaseDateInvalid, Validation
+from worker.fields import ReleaseDate
+from worker.ring import be_brief, ring
+from worker.settings import settings
+from worker.waiting import wait_for
+
+RunIds = Annotated[list[str], typer.Argument(help="Run ids.")]
+Which = Annotated[str | None, typer.Argument(help="A run id or a job id; none: an overview.")]
+Since = Annotated[str | None, typer.Option(help="Not older than this, such as 2h, 3d or 30m.")]
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_WAIT = 3600.0
+
+
+def publish(
+    run_ids: RunIds,
+    release_date: Annotated[str | None, typer.Option(help="Day to release on, such as 2026-01-20.")] = None,
+    republish: Annotated[bool, typer.Option("--republish", help="Assemble again what is published.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until each has ended or is held.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish finished runs. Exit status 1 if one was refused or ended in error."""
+    with reporting_errors(as_json=as_json):
+        be_brief()
+        day = _release_date(release_date)
+        answered: list[JobAnswer] = []
+        for run_id in run_ids:
+            order = PublishOrder(run_id=run_id, release_date=day, republish=republish)
+            try:
+                with db.transaction() as session:
+                    job, new = inbox.accept_publish(session, settings(), order)
+                    answered.append(answers.answer(session, job, duplicate=not new))
+            except ColumnlineError as error:
+                answered.append(answers.refusal(error, run_id))
+                continue
+            if new:
+                ring(job)
+        if wait:
+            answered = list(_waited(answered))
+        _print_answers(answered, as_json=as_json)
+    if any(not answer.ok for answer in answered):
+        raise typer.Exit(Exit.FAILED)
+
+
+def status(which: Which = None, as_json: AsJson = False) -> None:
+    """Show a job with its attempts, or how many jobs are in which state."""
+    with reporting_errors(as_json=as_json), db.transaction() as session:
+        if which is None:
+            _print_overview(session, as_json=as_json)
+            return
+        job = _job(session, which)
+        shown = answers.detail(session, job, jobs.attempts(session, job.id))
+        if as_json:
+            print_json(shown)
+            return
+        _print_answers([shown])
+        tries = table("attempt", "began", "outcome", "step", "ms", "why")
+        for attempt in shown.attempts:
+            took = sum((attempt.timings or {}).values())
+            tries.add_row(
+                str(attempt.attempt),
+                when(attempt.started_at),
+                attempt.outcome or "running",
+                attempt.step or "-",
+                f"{took:.1f}" if took else "-",
+                attempt.error.code if attempt.error else "-",
+            )
+        out.print(tries)
+        for warning in shown.warnings:
+            out.print(f"- {warning.get('step') or ''} {warning.get('detail')}".strip(), style="dim", markup=False)
+
+
+def errors(
+    since: Since = None,
+    client: Annotated[str | None, typer.Option(help="Only of this v2 client.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List what needs somebody: jobs in error and held ones, newest first, each with what to do."""
+    with reporting_errors(as_json=as_json), db.transaction() as session:
+        found: list[JobAnswer] = []
+        for state in (JobState.ERROR, JobState.HELD):
+            wanted = listing.JobFilter(state=state, client_id=client, since=_since(since))
+            page, _ = listing.page(session, wanted, limit=limit)
+            found += [answers.answer(session, job) for job in page]
+        if not found and not as_json:
+            out.print("Nothing needs you.", style="green")
+            return
+        _print_answers(found, as_json=as_json)
+
+
+def retry(
+    which: Annotated[list[str] | None, typer.Argument(help="Run ids or job ids.")] = None,
+    state: Annotated[JobState | None, typer.Option(help="All in this state.")] = None,
+    code: Annotated[str | None, typer.Option(help="All with this error code.")] = None,
+    client: Annotated[str | None, typer.Option(help="All of this v2 client.")] = None,
+    since: Since = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make jobs due again that are in error, cancelled, held or waiting: those named, or those a filter finds."""
+    with reporting_errors(as_json=as_json):
+        be_brief()
+        wanted = listing.JobFilter(state=state, code=code, client_id=client, since=_since(since))
+        with db.transaction() as session:
+            if which:
+                tried = [jobs.retry(session, settings(), _job(session, name).id) for name in which]
+                retried = [job for job, changed in tried if changed]
+            else:
+                retried = listing.retry(session, settings(), wanted, limit=1000)
+            answered = [answers.answer(session, job) for job in retried]
+        ring(*retried)
+        if as_json:
+            print_json({"ok": True, "retried": len(retried), "job_ids": [job.id for job in retried]})
+        else:
+            out.print(f"{len(retried)} made due again.")
+            if answered:
+                _print_answers(answered)
+
+
+def drain(as_json: AsJson = False) -> None:
+    """Work off all due jobs in this process, without the broker: for the day Redis is gone."""
+    with reporting_errors(as_json=as_json):
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), console=err, transient=True
+        ) as progress:
+            task = progress.add_task("looking for due jobs")
+            done = 0
+            for done, job in enumerate(drain_jobs(), 1):
+                progress.update(task, description=f"{done} worked off, last: {job.key}")
+        if as_json:
+            print_json({"ok": True, "worked_off": done})
+        else:
+            out.print(f"{done} attempts made; nothing is due now.")
+
+
+def _waited(answered: list[JobAnswer]) -> Iterator[JobAnswer]:
+    """Each answer again, once its job has ended or is held."""
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("publishing", total=len(answered))
+        for answer in answered:
+            if answer.job_id is None:
+                yield answer
+            else:
+                job = wait_for(answer.job_id, _WAIT)
+                with db.transaction() as session:
+                    yield answers.answer(session, job, duplicate=answer.duplicate)
+            progress.advance(task)
+
+
+def _job(session: Session, name: str) -> Job:
+    job = jobs.find(session, JobKind.PUBLISH, name)
+    if job is not None:
+        return job
+    try:
+        return jobs.get(session, UUID(name))
+    except ValueError:
+        raise JobNotFound(
+            f"There is no publish of a run {name!r}, and it is no job id. Publish it: columnline publish {name}.",
+            field="run_id",
+        ) from None
+
+
+def _release_date(text: str | None) -> Any:
+    try:
+        return TypeAdapter(ReleaseDate).validate_python(text)
+    except ValidationError as error:
+        raise ReleaseDateInvalid(error.errors()[0]["msg"] + ".", field="release_date") from None
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    if text[:-1].isdigit() and text[-1] in _UNITS:
+        return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+    raise Validation(f"--since is {text!r}. Write a number and a unit: 30m, 2h or 3d.", field="since")
+
+
+def _print_answers(answered: list[JobAnswer], *, as_json: bool = False) -> None:
+    if as_json:
+        print_json(answered)
+        return
+    shown = table("run", "status", "attempt", "dossier", "released", "why and what to do")
+    for answer in answered:
+        why = f"{answer.error.code}: {answer.error.detail}" if answer.error else ""
+        shown.add_row(
+            answer.run_id or "-",
+            painted(answer.status or "refused"),
+            f"{answer.attempt}/{answer.max_attempts}",
+            str(answer.dossier_id or "-"),
+            when(answer.released_at),
+            why,
+        )
+    out.print(shown)
+
+
+def _print_overview(session: Session, *, as_json: bool) -> None:
+    counts = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all())
+    oldest = session.scalar(select(func.min(Job.run_at)).where(Job.state.in_(DUE), Job.run_at <= func.now()))
+    if as_json:
+        print_json({"jobs": {state.value: counts.get(state, 0) for state in JobState}, "oldest_due": oldest})
+        return
+    shown = table("state", "jobs")
+    for state in JobState:
+        shown.add_row(painted(state), str(counts.get(state, 0)))
+    out.print(shown)
+    out.print(f"Oldest due since {when(oldest)}." if oldest else "Nothing is due.")

@@ -1,0 +1,170 @@
+"""What the doors write: runs, writer outputs and the jobs that publish them.
+
+Used by the bridge and the command line alike. Each function writes rows within the caller's transaction; the
+caller rings after its commit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import func, null, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from models.jobs import Job, JobKind
+from models.orders import PublishOrder
+from models.pipeline import V2Client, V2PipelineLog, V2Run
+from worker import jobs
+from worker.errors import ClientNotFound, RunNotFound, Validation
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One raw writer output as it came in. Without a `step_id`, a run has one output per step name."""
+
+    step_name: str
+    output: Any
+    step_id: str | None = None
+    status: str = "completed"
+
+
+def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
+    """Insert the run, or update those of its columns that `fields` names.
+
+    Returns:
+        Whether the run is new.
+
+    Raises:
+        ClientNotFound: `client_id` is not in `v2_clients`.
+    """
+    client_id = fields.get("client_id")
+    if client_id is not None and session.get(V2Client, client_id) is None:
+        raise ClientNotFound(
+            f"There is no client {client_id!r} in v2_clients. Check the id, or add the client first.",
+            field="client_id",
+        )
+    statement = insert(V2Run).values(run_id=run_id, triggered_by="make.com", **fields)
+    if fields:
+        statement = statement.on_conflict_do_update(index_elements=[V2Run.run_id], set_=fields)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    existed = session.scalar(select(V2Run.run_id).where(V2Run.run_id == run_id)) is not None
+    session.execute(statement)
+    return not existed
+
+
+def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> Job | None:
+    """Store completed outputs of a run; the same `step_id` again replaces what it held.
+
+    Returns:
+        The run's publish, if it waited for outputs: it is due now, and the caller rings for it.
+
+    Raises:
+        RunNotFound: the run is not registered.
+        Validation: a `step_id` belongs to another run.
+    """
+    if session.get(V2Run, run_id) is None:
+        raise run_not_found(run_id)
+    rows = {
+        output.step_id or f"{run_id}/{output.step_name}": output
+        for output in outputs  # of two with one id, the later replaces the earlier
+    }
+    strangers = session.execute(
+        select(V2PipelineLog.step_id, V2PipelineLog.run_id).where(
+            V2PipelineLog.step_id.in_(rows), V2PipelineLog.run_id.is_distinct_from(run_id)
+        )
+    ).all()
+    if strangers:
+        raise Validation(
+            f"step_id {strangers[0].step_id!r} belongs to run {strangers[0].run_id!r}. Step ids are unique over "
+            "all runs: begin them with the run id.",
+            field="step_id",
+        )
+    statement = insert(V2PipelineLog).values(
+        [
+            {
+                "step_id": step_id,
+                "run_id": run_id,
+                "step_name": output.step_name,
+                "status": output.status,
+                "output": output.output,
+                "completed_at": func.clock_timestamp() if output.status == "completed" else null(),
+            }
+            for step_id, output in rows.items()
+        ]
+    )
+    replaced = ("step_name", "status", "output", "completed_at")
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[V2PipelineLog.step_id],
+            set_={name: statement.excluded[name] for name in replaced} | {"error_message": null()},
+        )
+    )
+    return jobs.wake(session, JobKind.PUBLISH, run_id)
+
+
+def accept_publish(session: Session, config: Settings, order: PublishOrder) -> tuple[Job, bool]:
+    """Accept a publish of a registered run.
+
+    Returns:
+        The job, and whether this request made it due: ring for it after the commit.
+
+    Raises:
+        RunNotFound: the run is not registered.
+        ClientNotFound: the run names no client.
+        PublishConflict: it was accepted before, with other parameters.
+    """
+    client_id = _client_of(session, order.run_id)
+    before = jobs.find(session, JobKind.PUBLISH, order.run_id)
+    payload = order.model_dump(mode="json")
+    if before is not None:
+        # A job that once had to republish has its dossier: asked again, it must go on replacing that one.
+        payload["republish"] = order.republish or before.payload["republish"]
+    return jobs.accept(
+        session,
+        config,
+        kind=JobKind.PUBLISH,
+        key=order.run_id,
+        client_id=client_id,
+        payload=payload,
+        again=order.republish,
+    )
+
+
+def accept_preview(session: Session, config: Settings, order: PublishOrder) -> Job:
+    """Accept a dry run of a publish. Each is a job of its own: what it would say changes with the outputs.
+
+    Raises:
+        RunNotFound, ClientNotFound: as for a publish.
+    """
+    job, _ = jobs.accept(
+        session,
+        config,
+        kind=JobKind.PREVIEW,
+        key=f"{order.run_id}/{uuid4()}",
+        client_id=_client_of(session, order.run_id),
+        payload=order.model_dump(mode="json"),
+    )
+    return job
+
+
+def run_not_found(run_id: str) -> RunNotFound:
+    """The error for a run id that is not in `v2_runs`."""
+    return RunNotFound(
+        f"There is no run {run_id!r}. Register it first: PUT /columnline/runs/{{run_id}}.", field="run_id"
+    )
+
+
+def _client_of(session: Session, run_id: str) -> str:
+    run = session.get(V2Run, run_id)
+    if run is None:
+        raise run_not_found(run_id)
+    if run.client_id is None:
+        raise ClientNotFound(
+            f"Run {run_id!r} names no client. Set it: PUT /columnline/runs/{{run_id}} with `client_id`.",
+            field="client_id",
+        )
+    return run.client_id

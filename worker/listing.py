@@ -1,0 +1,98 @@
+"""Find jobs by what they are, newest first, and retry what a filter finds."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from models.jobs import Job, JobState
+from worker import jobs
+from worker.errors import Validation
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Conditions that a job must meet; None is no condition."""
+
+    state: JobState | None = None
+    kind: str | None = None
+    client_id: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """The conditions that are set."""
+        if self.state is not None:
+            yield Job.state == self.state
+        if self.kind is not None:
+            yield Job.kind == self.kind
+        if self.client_id is not None:
+            yield Job.client_id == self.client_id
+        if self.code is not None:
+            yield func.jsonb_extract_path_text(Job.error, "code") == self.code
+        if self.since is not None:
+            yield Job.created_at >= self.since
+
+
+def page(
+    session: Session, conditions: JobFilter, *, limit: int, cursor: str | None = None
+) -> tuple[list[Job], str | None]:
+    """One page of jobs, newest first, and the cursor of the next, or None on the last.
+
+    Raises:
+        Validation: the cursor is none that this function gave.
+    """
+    statement = select(Job).where(*conditions.conditions())
+    if cursor is not None:
+        statement = statement.where(tuple_(Job.created_at, Job.id) < _read(cursor))
+    statement = statement.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
+    found = list(session.scalars(statement))
+    more = len(found) > limit
+    found = found[:limit]
+    return found, _write(found[-1]) if more else None
+
+
+def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: int) -> list[Job]:
+    """Make the matching jobs due again, oldest first: those in error, or in the state the filter names.
+
+    Raises:
+        Validation: the filter is empty (it would retry everything), or names a state that cannot be retried.
+    """
+    if conditions == JobFilter():
+        raise Validation(
+            "The filter is empty, which would retry every job in error. Say which: `state`, `kind`, `client_id`, "
+            "`code` or `since`."
+        )
+    if conditions.state not in {None, *jobs.RETRIABLE}:
+        wanted = ", ".join(state.value for state in jobs.RETRIABLE)
+        raise Validation(
+            f"Jobs that are {conditions.state} are not retried; those that are {wanted} are.", field="state"
+        )
+    statement = (
+        select(Job.id)
+        .where(*conditions.conditions(), Job.state == (conditions.state or JobState.ERROR))
+        .order_by(Job.created_at, Job.id)
+        .limit(limit)
+    )
+    tried = (jobs.retry(session, config, job_id) for job_id in list(session.scalars(statement)))
+    return [job for job, changed in tried if changed]
+
+
+def _write(job: Job) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode()
+
+
+def _read(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        moment, _, job_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        return datetime.fromisoformat(moment), UUID(job_id)
+    except (ValueError, binascii.Error):
+        raise Validation(
+            "The cursor is not one of ours. Send `next_cursor` of the page before.", field="cursor"
+        ) from None

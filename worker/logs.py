@@ -1,0 +1,62 @@
+"""Logs: a static event name, values as keywords, ids and never a contact's data.
+
+One JSON object a line, or readable lines where a terminal reads. Celery's and uvicorn's own lines go through
+the same formatter.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+from worker.settings import settings
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def configure() -> None:
+    """Set logging up for this process, by the settings `COLUMNLINE_LOG_FORMAT` and `COLUMNLINE_LOG_LEVEL`."""
+    config = settings()
+    console = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer()
+        if console
+        else structlog.processors.JSONRenderer(
+            serializer=lambda value, **_: orjson.dumps(value, default=str).decode()
+        )
+    )
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(config.log_level)
+    # Celery says each task's success in a line of its own; our own line says it with the ids.
+    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+
+
+def get(name: str) -> Any:
+    """A logger named after its module."""
+    return structlog.get_logger(name)

@@ -1,0 +1,99 @@
+"""The doorbell: tell a worker, through the broker, that a job is due. Never essential, always after the commit.
+
+A bell that is lost, doubled or late harms nothing; one that blocks would. So each is sent in bounded time, and
+after a failure none is tried for a while: the sweep rings again for whatever is still due.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Iterable
+
+from models.jobs import Job
+from worker import logs
+from worker.celery import app
+
+log = logs.get(__name__)
+
+PAUSE_AFTER_FAILURE = 2.0
+"""Seconds for which no bell is tried after one that failed: about one sweep."""
+
+
+class Breaker:
+    """Open for a while after a failure, so that a broker that hangs is not waited for again and again."""
+
+    def __init__(self) -> None:
+        """Begin closed: bells are sent."""
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether bells are withheld now."""
+        return time.monotonic() < self._open_until
+
+    def failed(self) -> None:
+        """Withhold bells for a while."""
+        self._open_until = time.monotonic() + PAUSE_AFTER_FAILURE
+
+
+breaker = Breaker()
+
+
+def ring(*jobs: Job) -> list[Job]:
+    """Ring for each job. Never raises for a broker that is away.
+
+    Returns:
+        The jobs that were not rung for.
+    """
+    unrung: list[Job] = []
+    for job in jobs:
+        if breaker.is_open:
+            unrung.append(job)
+            continue
+        try:
+            app.send_task(job.kind, kwargs={"job_id": str(job.id), "run_id": job.payload.get("run_id", job.key)})
+        except Exception as error:  # noqa: BLE001 - whatever a broker's client raises, the sweep rings again
+            breaker.failed()
+            unrung.append(job)
+            log.warning("bell_failed", job_id=str(job.id), error=type(error).__name__)
+    return unrung
+
+
+class BackgroundBell:
+    """Rings from a thread of its own, so that an answer never waits for the broker.
+
+    Its queue is bounded: what does not fit is left to the sweep.
+    """
+
+    def __init__(self, size: int = 10_000) -> None:
+        """Make the bell; `start` makes it ring."""
+        self._jobs: queue.Queue[Job | None] = queue.Queue(size)
+        self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
+
+    def start(self) -> None:
+        """Begin ringing."""
+        self._thread.start()
+
+    def ring(self, jobs: Iterable[Job]) -> None:
+        """Have each job rung for soon. Returns at once."""
+        for job in jobs:
+            try:
+                self._jobs.put_nowait(job)
+            except queue.Full:
+                return
+
+    def stop(self) -> None:
+        """Ring for what is queued, for a few seconds at most, and end."""
+        self._jobs.put(None)
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            ring(job)
+
+
+def be_brief() -> None:
+    """Shorten the broker's time limits in this process: a door must not hang where a worker may wait."""
+    options = app.conf.broker_transport_options
+    if "socket_timeout" in options:
+        app.conf.broker_transport_options = options | {"socket_timeout": 1, "socket_connect_timeout": 1}

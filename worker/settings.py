@@ -1,0 +1,169 @@
+"""Every setting, its default and its meaning, read once from the environment (design, "Running it").
+
+`DATABASE_URL` and `REDIS_URL` bear the names everybody uses, the rest begin with `COLUMNLINE_`. All wrong
+ones are reported together, a name nobody knows among them: a typing error must not become a default.
+"""
+
+import difflib
+import itertools
+import os
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "COLUMNLINE_"
+
+
+class SettingsError(Exception):
+    """The environment is wrong; the text names every wrong setting, what was found and what is wanted."""
+
+
+class ClientMapping(StrEnum):
+    """How a v2 client finds its production client (roadmap §3)."""
+
+    EXPLICIT = "explicit"
+    SLUG = "slug"
+
+
+class Settings(BaseSettings):
+    """The settings of one process, frozen. Field docs are the README's table.
+
+    Durations are seconds. The limits form a chain whose order is asserted here, because each is the
+    safety net of the one before it: a statement ends before its task's soft limit, a task before its
+    lease, a lease before the broker would deliver the bell again.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("DATABASE_URL"),
+        description="PostgreSQL 15 to 18; absent: an embedded one under the data directory",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL"),
+        description="the broker: redis, rediss, redis+socket, redis+sentinel or amqp; absent: embedded",
+    )
+    data_dir: Path = Field(default=Path(".columnline"), description="embedded servers' data")
+    host: str = Field(default="127.0.0.1", description="address the bridge listens on under `up`")
+    port: int = Field(default=8000, ge=0, le=65535, description="port of the bridge under `up`")
+    log_format: str = Field(
+        default="auto", pattern="^(auto|json|console)$", description="auto: json unless a terminal reads"
+    )
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="log level")
+
+    max_attempts: int = Field(default=8, ge=1, le=100, description="attempts before a job is an error")
+    backoff_base: float = Field(default=2, gt=0, description="first pause between attempts")
+    backoff_cap: float = Field(default=300, gt=0, description="longest pause between attempts")
+    job_deadline: float = Field(default=86_400, gt=0, description="how long outages may put a job off")
+    outputs_deadline: float = Field(default=600, ge=0, description="how long a publish waits for missing outputs")
+
+    lock_timeout: float = Field(default=3, gt=0, description="longest wait for a row lock")
+    statement_timeout: float = Field(default=15, gt=0, description="longest statement")
+    task_soft_limit: float = Field(default=30, gt=0, description="a task is asked to stop")
+    task_time_limit: float = Field(default=45, gt=0, description="a task is killed")
+    lease: float = Field(default=90, gt=0, description="a worker not heard of by then counts as dead")
+    visibility_timeout: float = Field(default=900, gt=0, description="Redis delivers a bell again")
+
+    sweep_interval: float = Field(default=5, gt=0, description="how often the sweep looks")
+    ring_pause: float = Field(default=10, gt=0, description="pause before a due job is rung again; grows")
+
+    pool_size: int = Field(default=10, ge=1, description="connections to PostgreSQL per process, at most")
+
+    client_mapping: ClientMapping = Field(
+        default=ClientMapping.SLUG, description="`explicit`, or `slug` as the fallback where no mapping is set"
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_only(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None or url.get_secret_value().strip() == "":
+            return None
+        scheme, found, rest = url.get_secret_value().strip().partition("://")
+        if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            raise ValueError("must begin with postgresql://")
+        return SecretStr(f"postgresql+psycopg://{rest}")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _broker(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None or url.get_secret_value().strip() == "":
+            return None
+        known = {"redis", "rediss", "redis+socket", "redis+sentinel", "sentinel", "amqp", "amqps"}
+        if url.get_secret_value().partition("://")[0] not in known:
+            raise ValueError(f"must begin with one of {', '.join(sorted(known))}, followed by ://")
+        return SecretStr(url.get_secret_value().strip())
+
+    @model_validator(mode="after")
+    def _chain_of_limits(self) -> Self:
+        chain = (
+            "lock_timeout",
+            "statement_timeout",
+            "task_soft_limit",
+            "task_time_limit",
+            "lease",
+            "visibility_timeout",
+        )
+        for lower, upper in itertools.pairwise(chain):
+            if not getattr(self, lower) < getattr(self, upper):
+                raise ValueError(
+                    f"{PREFIX}{lower.upper()} ({getattr(self, lower):g} s) must be below "
+                    f"{PREFIX}{upper.upper()} ({getattr(self, upper):g} s)"
+                )
+        return self
+
+    @property
+    def outputs_wait(self) -> timedelta:
+        """How long a publish waits for missing outputs before they count as missing for good."""
+        return timedelta(seconds=self.outputs_deadline)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read at the first call.
+
+    Raises:
+        SettingsError: naming all settings that are wrong or unknown.
+    """
+    problems = list(_unknown_names())
+    found: Settings | None = None
+    try:
+        found = Settings()
+    except ValidationError as error:
+        problems += [_sentence(problem) for problem in error.errors()]
+    if found is None or problems:
+        raise SettingsError("Wrong settings:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return found
+
+
+def env_name(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
+    return field.upper() if field in {"database_url", "redis_url"} else PREFIX + field.upper()
+
+
+def _unknown_names() -> list[str]:
+    known = {env_name(field) for field in Settings.model_fields} | {f"{PREFIX}FAILPOINTS"}
+    problems = []
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problems.append(f"{name}: no such setting{hint}")
+    return problems
+
+
+def _sentence(problem: Any) -> str:
+    where = str(problem["loc"][0]) if problem["loc"] else ""
+    name = env_name(where.lower()) if where else ""
+    message = problem["msg"].removeprefix("Value error, ")
+    if not name:
+        return str(message)
+    # A URL holds a password, so what was found is not repeated for those two.
+    shown = "" if where.lower() in {"database_url", "redis_url"} else f" (found {problem['input']!r})"
+    return f"{name}: {message}{shown}"
