@@ -9,7 +9,7 @@ from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, and_, case, delete, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -153,6 +153,7 @@ def count_batch(session: Session, batch_id: UUID) -> None:
     session.execute(select(Batch.id).where(Batch.id == batch_id).with_for_update(key_share=True))
     counts = (
         select(
+            literal(batch_id, Uuid).label("batch_id"),
             func.count().label("total"),
             func.count().filter(Dossier.status.in_(COMPLETED)).label("completed"),
         )
@@ -161,7 +162,7 @@ def count_batch(session: Session, batch_id: UUID) -> None:
     )
     session.execute(
         update(Batch)
-        .where(Batch.id == batch_id)
+        .where(Batch.id == counts.c.batch_id)
         .values(total_dossiers=counts.c.total, completed_dossiers=counts.c.completed)
         .execution_options(synchronize_session=False)
     )

@@ -45,7 +45,7 @@ _in_step = Retrying(
 )
 
 
-class JobFailed(Exception):  # noqa: N818 - reads as what Flower shows
+class JobFailed(Exception):
     """The job ended in `error`; the text is its code and detail."""
 
 

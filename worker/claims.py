@@ -33,7 +33,7 @@ from worker.retry import MAX_LOST
 WORKER = f"{socket.gethostname()}/{os.getpid()}"
 
 
-class Fenced(Exception):  # noqa: N818 - nothing failed: somebody else has the job
+class Fenced(Exception):
     """The claim was taken back: rescued, retried by hand or cancelled. Write nothing, say nothing."""
 
 
@@ -154,13 +154,15 @@ def complete(
         session,
         held,
         {"outcome": AttemptOutcome.DONE, "step": "complete", "timings": timings},
-        state=JobState.DONE,
-        step="complete",
-        error=null(),
-        result=result,
-        warnings=warnings,
-        settled_at=func.clock_timestamp(),
-        waiting_since=null(),
+        {
+            "state": JobState.DONE,
+            "step": "complete",
+            "error": null(),
+            "result": result,
+            "warnings": warnings,
+            "settled_at": func.clock_timestamp(),
+            "waiting_since": null(),
+        },
     )
 
 
@@ -199,10 +201,10 @@ def settle(
     if outcome.kind is AttemptOutcome.WAITING:
         values["waiting_since"] = func.coalesce(Job.waiting_since, func.now())
     attempt = {"outcome": outcome.kind, "step": step, "error": error, "timings": timings}
-    _close(session, held, attempt, **values)
+    _close(session, held, attempt, values)
 
 
-def _close(session: Session, held: Claim, attempt: dict[str, Any], **values: Any) -> None:
+def _close(session: Session, held: Claim, attempt: dict[str, Any], values: dict[str, Any]) -> None:
     """One statement: the job's new state, guarded by the epoch, and the end of the attempt's row."""
     job = (
         update(Job)

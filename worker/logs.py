@@ -53,8 +53,8 @@ def configure() -> None:
     root.handlers = [handler]
     root.setLevel(config.log_level)
     # Celery says each task's success in a line of its own; our own line says it with the ids.
-    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
-    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    for talker in ("celery.app.trace", "celery.worker.strategy", "alembic.runtime", "httpx2"):
+        logging.getLogger(talker).setLevel(logging.WARNING)
 
 
 def get(name: str) -> Any:

@@ -20,32 +20,31 @@ FOR_OBJECTS: Final = (Damage.MAKE_RESULT, Damage.NO_ENVELOPE)
 """Envelopes that can hold an object: the others hold text by their protocol."""
 
 AROUND: Final = (Damage.MAKE_RESULT, Damage.MAKE_TEXT)
-"""What Make.com puts around a provider's whole answer."""
+"""What is put around a whole answer where no knob names an envelope."""
 
 
 class Envelopes:
     """The envelopes of one run; called with each form in turn."""
 
     def __init__(self, request: Request) -> None:
-        self._rng = request.rng("envelopes")
-        self._nested = Damage.NESTED_ENVELOPES in request.damage
-        chosen = [knob for knob in ENVELOPES if knob in request.damage] or [USUAL[request.size]]
+        named = [knob for knob in ENVELOPES if knob in request.damage]
+        chosen = named or [USUAL[request.size]]
         for_objects = [knob for knob in chosen if knob in FOR_OBJECTS] or [Damage.NO_ENVELOPE]
+        outer = [knob for knob in named if knob is not Damage.NO_ENVELOPE] or AROUND
+        self._rng = request.rng("envelopes")
         self._for_text = turns(request.rng("envelopes/text"), chosen)
         self._for_objects = turns(request.rng("envelopes/objects"), for_objects)
-        self._around = turns(
-            request.rng("envelopes/around"), [knob for knob in chosen if knob in AROUND] or AROUND
-        )
+        self._outer = turns(request.rng("envelopes/outer"), outer)
+        self._nested = Damage.NESTED_ENVELOPES in request.damage
 
     def __call__(self, form: Any) -> Any:
         """The form in its envelope, or in two."""
-        is_text = isinstance(form, str)
-        output = ENVELOPE[next(self._for_text if is_text else self._for_objects)](form, self._rng)
-        if self._nested:
-            around = next(self._around)
-            as_text = around is Damage.MAKE_TEXT and not isinstance(output, str)
-            output = ENVELOPE[around](dumped(output) if as_text else output, self._rng)
-        return output
+        inner = self._in(next(self._for_text if isinstance(form, str) else self._for_objects), form)
+        return self._in(next(self._outer), inner) if self._nested else inner
+
+    def _in(self, envelope: Damage, form: Any) -> Any:
+        as_it_is = isinstance(form, str) or envelope in FOR_OBJECTS
+        return ENVELOPE[envelope](form if as_it_is else dumped(form), self._rng)
 
 
 def openai_responses(texts: list[str], rng: Random) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Size(StrEnum):
 
 BYTES: Final = {Size.SMALL: 5_000, Size.NORMAL: 40_000, Size.LARGE: 1_000_000}
 CONTACTS: Final = {Size.SMALL: (1, 1), Size.NORMAL: (2, 4), Size.LARGE: (20, 30)}
-SKELETON: Final = 17_000
+SKELETON: Final = 14_500
 SKELETON_PER_CONTACT: Final = 1_700
 TEXTS: Final = 20
 TEXTS_PER_CONTACT: Final = 4

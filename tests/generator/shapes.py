@@ -71,13 +71,9 @@ class Shapes:
             content = with_objects(content, _objection)
         if Damage.NULL_SECTIONS in self._damage:
             content = {key: None if snake(key) in NULLABLE else value for key, value in content.items()}
-        if Damage.OBJECT_FOR_LIST in self._damage:
-            content = with_objects(content, _unlisted)
-        if Damage.LIST_FOR_OBJECT in self._damage:
-            content = {key: [value] if isinstance(value, dict) else value for key, value in content.items()}
         if Damage.BARE_CONTACT_LIST in self._damage and step == CONTACTS:
             content = next(value for value in content.values() if isinstance(value, list))
-        return self._wrapped(step, self._recased(content))
+        return self._wrapped(step, self._recased(self._reshaped(content)))
 
     def _with_missing(self, found: dict[str, Any]) -> dict[str, Any]:
         """The object with its missing values spelled as asked for, or left out."""
@@ -95,6 +91,17 @@ class Shapes:
             sources = [with_key(each, "title", next(self._source_titles)) for each in content["sources"]]
             content = content | {"sources": sources}
         return content
+
+    def _reshaped(self, content: Any) -> Any:
+        """Lists of one object as that object, at any depth; a section's object as a list of one."""
+        unlisted = Damage.OBJECT_FOR_LIST in self._damage
+        reshaped = with_objects(content, _unlisted) if unlisted else content
+        if Damage.LIST_FOR_OBJECT in self._damage and isinstance(content, dict):
+            reshaped = {
+                key: [reshaped[key]] if isinstance(value, dict) else reshaped[key]
+                for key, value in content.items()
+            }
+        return reshaped
 
     def _recased(self, content: Any) -> Any:
         knob = next(self._key_cases, None)

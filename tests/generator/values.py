@@ -57,10 +57,10 @@ class Values:
 
     def __call__(self, step: str, content: Any) -> Any:
         """The content with the damage that was asked for."""
+        if step == INTRO and Damage.URGENCY_RANGE in self._damage:
+            content = content | {"timing_urgency": RANGES[content["timing_urgency"]]}
         for change in self._changes:
             content = with_leaves(content, change)
-        if step == INTRO and Damage.URGENCY_RANGE in self._damage:
-            content = content | {"timing_urgency": RANGES[content["timing_urgency"].upper()]}
         if step == INDIVIDUAL and Damage.UNINDEXED_ENRICHMENT in self._damage:
             content = {key: value for key, value in content.items() if key != "contact_index"}
             content["name"] = _respelled(content["name"])

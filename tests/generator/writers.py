@@ -141,7 +141,9 @@ def strategy(facts: Facts, prose: Prose) -> dict[str, Any]:
             "win_probability": 60,
         },
         "competitive_positioning": {
-            "insights_they_dont_know": [{"insight": prose("Site labour is dear here."), "advantage": "Factory-built parts avoid it"}],
+            "insights_they_dont_know": [
+                {"insight": prose("Site labour is dear here."), "advantage": "Factory-built parts avoid it"}
+            ],
             "landmines_to_avoid": [{"topic": "Last year's delay", "reason": prose()}],
         },
         "decision_making_process": {

@@ -20,7 +20,7 @@ RUN_FIELDS = ("client_id", "seed_data", "dossier_id", "batch_number", "config_sn
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(help="Run files, or a file of clients.", exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(help="Run files, files of clients.", exists=True, dir_okay=False)],
     as_json: AsJson = False,
 ) -> None:
     """Put runs and their outputs into the database from files, all of them or none. Publishes nothing."""
@@ -90,6 +90,4 @@ def import_clients(session: Session, document: dict[str, Any]) -> None:
         key = next(iter(model.__table__.primary_key)).name
         for row in rows:
             changes = {name: value for name, value in row.items() if name != key}
-            session.execute(
-                insert(model).values(**row).on_conflict_do_update(index_elements=[key], set_=changes)
-            )
+            session.execute(insert(model).values(**row).on_conflict_do_update(index_elements=[key], set_=changes))

@@ -139,9 +139,7 @@ def retry(
 def drain(as_json: AsJson = False) -> None:
     """Work off all due jobs in this process, without the broker: for the day Redis is gone."""
     with reporting_errors(as_json=as_json):
-        with Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), console=err, transient=True
-        ) as progress:
+        with Progress(SpinnerColumn(), TextColumn("{task.description}"), console=err, transient=True) as progress:
             task = progress.add_task("looking for due jobs")
             done = 0
             for done, job in enumerate(drain_jobs(), 1):

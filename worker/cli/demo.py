@@ -1,0 +1,168 @@
+"""`columnline demo`: the sample runs through the real thing, from HTTP to released dossier, in one command."""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import httpx2
+import typer
+from rich.progress import track
+from sqlalchemy import func, select, update
+
+from models.jobs import Scope
+from models.pipeline import V2Client
+from models.production import Client
+from worker import db, keys
+from worker.cli.imports import import_clients
+from worker.cli.output import Exit, err, out, painted, reporting_errors, table
+from worker.cli.up import Concurrency, DataDir, prepare, run
+from worker.errors import NotFound, Validation
+from worker.settings import env_name, settings
+
+SAMPLES = Path(__file__).parents[2] / "tests" / "samples"
+OUTPUTS_DEADLINE = "2"
+TIMED_RUNS = 20
+_WAIT = 25
+
+
+def demo(
+    samples: Annotated[Path, typer.Option(help="Where the sample runs are.", file_okay=False)] = SAMPLES,
+    data_dir: DataDir = None,
+    concurrency: Concurrency = 2,
+) -> None:
+    """Send the sample runs through the bridge; exit status 0 if each ends as expected."""
+    with reporting_errors():
+        os.environ.setdefault(env_name("outputs_deadline"), OUTPUTS_DEADLINE)
+        settings.cache_clear()
+        documents = list(_read(samples))
+        address = prepare(0, data_dir)
+        key = _prepare_database(json.loads((samples / "clients.json").read_text()))
+        failures: list[str] = []
+        run(address, concurrency, flower=False, once_ready=lambda: failures.extend(_play(address, key, documents)))
+        if failures:
+            for failure in failures:
+                err.print(failure, style="red", markup=False)
+            raise typer.Exit(Exit.FAILED)
+        out.print("\nAll samples ended as expected; everything is stopped. To look around: [bold]make up[/], then")
+        out.print("  columnline status            how many jobs are in which state")
+        out.print(f"  columnline status {documents[0]['run']['run_id']}")
+
+
+def _read(samples: Path) -> Iterator[dict[str, Any]]:
+    """The sample runs, each under a new id, so that every demo publishes afresh."""
+    paths = sorted(samples.glob("run_*.json"))
+    if not paths:
+        raise NotFound(f"There are no sample runs in {samples}. Run the demo from a checkout, or give --samples.")
+    suffix = f"_{uuid4().hex[:6]}"
+    for path in paths:
+        text = path.read_text()
+        old = json.loads(text)["run"]["run_id"]
+        yield json.loads(text.replace(old, old + suffix)) | {"name": path.stem}
+
+
+def _prepare_database(clients: dict[str, Any]) -> str:
+    """The samples' clients as the app and the pipeline would have them, and a key. Refuses a database in use."""
+    names = [client["name"] for client in clients["clients"]]
+    with db.transaction() as session:
+        strangers = session.scalar(select(func.count()).where(Client.name.not_in(names)).select_from(Client))
+        if strangers:
+            raise Validation(
+                f"This database has {strangers} other clients: the demo does not write among real data. Point "
+                "DATABASE_URL at an empty database, or unset it for an embedded one.",
+                field="DATABASE_URL",
+            )
+        import_clients(session, clients)
+        return keys.create(session, f"demo-{uuid4().hex[:6]}", Scope.OPS)
+
+
+def _play(address: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
+    """Send every run, tell what became of it, and return what did not go as expected."""
+    failures = []
+    with httpx2.Client(base_url=f"{address}/columnline", headers={"X-API-Key": key}, timeout=60) as http:
+        shown = table("sample", "outcome", "why", title="\nWhat became of the sample runs")
+        for document in track(documents, "publishing", console=err, transient=True):
+            answer = _publish(http, document)
+            outcome = _outcome(answer)
+            if outcome != document["expect"]:
+                failures.append(f"{document['name']}: expected {document['expect']}, got {outcome}: {answer}")
+            shown.add_row(document["name"], painted(outcome.partition(":")[0]), _why(answer, document))
+        if failure := _map_and_retry(http, documents, shown):
+            failures.append(failure)
+        out.print(shown)
+        _print_latency(http, next(document for document in documents if document["name"] == "run_clean"))
+    return failures
+
+
+def _publish(http: httpx2.Client, document: dict[str, Any]) -> dict[str, Any]:
+    run = document["run"]
+    registered = {name: value for name, value in run.items() if name not in {"run_id", "triggered_by"}}
+    http.put(f"/runs/{run['run_id']}", json=registered).raise_for_status()
+    outputs = [{name: step[name] for name in ("step_name", "step_id", "output")} for step in document["steps"]]
+    http.post(f"/runs/{run['run_id']}/outputs", json={"outputs": outputs}).raise_for_status()
+    answered = http.post(f"/publish/{run['run_id']}", params={"wait": _WAIT}, json=document["publish"])
+    found: dict[str, Any] = answered.raise_for_status().json()
+    return found
+
+
+def _outcome(answer: dict[str, Any]) -> str:
+    """The answer in the words of a sample's `expect`."""
+    match answer:
+        case {"status": "done"}:
+            return "ready"
+        case {"status": "error", "error": {"code": code}}:
+            return f"error:{code}"
+        case {"status": "held", "held_reason": reason}:
+            return f"held:{reason}"
+        case _:
+            return str(answer["status"])
+
+
+def _why(answer: dict[str, Any], document: dict[str, Any]) -> str:
+    if answer["error"]:
+        return f"{answer['error']['code']}: {answer['error']['detail']}"
+    repairs = f", {len(answer['warnings'])} repairs" if answer["warnings"] else ""
+    return f"{answer['contacts_created']} contacts{repairs}. {document['note']}"
+
+
+def _map_and_retry(http: httpx2.Client, documents: list[dict[str, Any]], shown: Any) -> str | None:
+    """Cure the held run as ops would: map its client, retry its job."""
+    held = next(document for document in documents if document["expect"].startswith("held"))
+    client_id = held["client"]["client_id"]
+    with db.transaction() as session:
+        name = session.scalar(select(V2Client.client_name).where(V2Client.client_id == client_id))
+        target = select(Client.id).order_by(Client.name).limit(1).scalar_subquery()
+        mapped = update(V2Client).where(V2Client.client_id == client_id)
+        session.execute(mapped.values(production_client_id=target))
+    run = http.get(f"/runs/{held['run']['run_id']}").json()
+    http.post(f"/jobs/{run['job']['job_id']}/retry").raise_for_status()
+    answer = http.get(f"/jobs/{run['job']['job_id']}", params={"wait": _WAIT}).json()
+    outcome = _outcome(answer)
+    shown.add_row(f"{held['name']}, retried", painted(outcome), f"after {name} was mapped")
+    return None if outcome == "ready" else f"{held['name']} after mapping: {answer}"
+
+
+def _print_latency(http: httpx2.Client, document: dict[str, Any]) -> None:
+    """How long a publish takes from the POST to the released dossier, one at a time, nothing else running."""
+    took = []
+    text = json.dumps(document)
+    for number in range(TIMED_RUNS):
+        old = document["run"]["run_id"]
+        again = json.loads(text.replace(old, f"{old}_{number}"))
+        run = again["run"]
+        registered = {"client_id": run["client_id"], "seed_data": run["seed_data"]}
+        http.put(f"/runs/{run['run_id']}", json=registered).raise_for_status()
+        outputs = [{name: step[name] for name in ("step_name", "step_id", "output")} for step in again["steps"]]
+        http.post(f"/runs/{run['run_id']}/outputs", json={"outputs": outputs}).raise_for_status()
+        began = time.perf_counter()
+        answer = http.post(f"/publish/{run['run_id']}", params={"wait": _WAIT}).json()
+        took.append((time.perf_counter() - began) * 1000)
+        assert answer["released_at"], answer
+    out.print(
+        f"\nFrom POST to released, idle, {TIMED_RUNS} publishes one at a time: "
+        f"median {statistics.median(took):.0f} ms, slowest {max(took):.0f} ms."
+    )
