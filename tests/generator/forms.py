@@ -47,9 +47,10 @@ class Forms:
         mixture = {
             knob
             for place, knob in enumerate(self._syntax)
-            if (self._rng.random() < 0.5) | alone | (place == due) | (knob is Damage.NAN)
+            if alone or place == due or knob is Damage.NAN or self._rng.random() < 0.5
         }
-        return frozenset(mixture.union(quotes for quotes in [next(self._quotes, None)] if quotes))
+        quotes = next(self._quotes, None)
+        return frozenset(mixture | {quotes} if quotes else mixture)
 
 
 def _written(content: Any, knobs: frozenset[Damage]) -> str:
@@ -79,8 +80,8 @@ def _pieces(value: Any, knobs: frozenset[Damage], comments: Iterator[str], margi
     yield "{" if isinstance(value, dict) else "["
     inner = margin + "  "
     for place, (key, item) in enumerate(items):
-        for comment in [next(comments, None)] if isinstance(value, dict) else []:
-            yield f"{inner}// {comment}" if comment else ""
+        if isinstance(value, dict) and (comment := next(comments, None)):
+            yield f"{inner}// {comment}"
         yield inner
         if key is not None:
             yield _quoted(key, knobs) + ": "

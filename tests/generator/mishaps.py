@@ -49,7 +49,7 @@ def _stale(request: Request, facts: Facts, spared: set[str | None]) -> Iterator[
 
 
 def _with_unfinished(request: Request, rows: list[Row], missing: str | None) -> Iterator[Row]:
-    """The rows, two of them with a failed try before and a pending one after, and two that never completed."""
+    """The rows, two of them between a failed try and an open one; and failed rows of steps that are absent."""
     rng = request.rng("unfinished")
     tried = rng.sample([row.step for row in rows if isinstance(row.content, dict)], 2)
     if missing is not None:

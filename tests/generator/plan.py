@@ -56,8 +56,7 @@ def plan(request: Request, facts: Facts) -> list[Row]:
     """The steps in the order of their start. What they say depends on the seed and the size only."""
     if Damage.COMPANY_AMONG_CONTACTS in request.damage:
         facts = replace(facts, firm=_firm(request, facts))
-    rows = [*sections(request, facts), *_extras(request, facts), *_people(request, facts), *_media(request, facts)]
-    return [replace(row, content=terse(row.content)) for row in rows] if request.size is Size.SMALL else rows
+    return [*sections(request, facts), *_extras(request, facts), *_people(request, facts), *_media(request, facts)]
 
 
 def required(request: Request) -> dict[str, Writer]:
@@ -67,11 +66,14 @@ def required(request: Request) -> dict[str, Writer]:
 
 def sections(request: Request, facts: Facts) -> list[Row]:
     """The rows of the `required` steps."""
-    return [_row(name, writer(facts, _prose(request, name))) for name, writer in required(request).items()]
+    return [
+        _row(request, name, writer(facts, _prose(request, name))) for name, writer in required(request).items()
+    ]
 
 
-def _row(step: str, content: dict[str, Any]) -> Row:
-    return Row(step, content | {"analyst_note": NOTE})
+def _row(request: Request, step: str, content: dict[str, Any]) -> Row:
+    said = terse(content) if request.size is Size.SMALL else content
+    return Row(step, said | {"analyst_note": NOTE})
 
 
 def _prose(request: Request, purpose: str) -> Prose:
@@ -84,7 +86,7 @@ def _extras(request: Request, facts: Facts) -> Iterator[Row]:
     for name, writer in EXTRAS.items():
         wanted = rng.random() < 0.5 and request.size is not Size.SMALL
         if wanted and not (name in BESIDE_WRITERS and Damage.COMPOSER in request.damage):
-            yield _row(name, writer(facts, _prose(request, name)))
+            yield _row(request, name, writer(facts, _prose(request, name)))
 
 
 def _people(request: Request, facts: Facts) -> Iterator[Row]:
@@ -92,21 +94,21 @@ def _people(request: Request, facts: Facts) -> Iterator[Row]:
     rng = request.rng("people")
     positions = range(len(facts.people))
     listed = outreach.contact_list(facts, _prose(request, CONTACTS), emails=not request.individuals)
-    yield _row(CONTACTS, listed)
+    yield _row(request, CONTACTS, listed)
     if request.individuals:
         for position in rng.sample(positions, len(positions)):
             found = outreach.individual(facts, _prose(request, f"{INDIVIDUAL}/{position}"), position)
-            yield _row(INDIVIDUAL, found)
+            yield _row(request, INDIVIDUAL, found)
     one_each = rng.random() < 0.3 and request.size is not Size.SMALL
     for group in [range(place, place + 1) for place in positions] if one_each else [positions]:
-        yield _row(COPY, outreach.copy(facts, _prose(request, f"{COPY}/{group.start}"), group))
+        yield _row(request, COPY, outreach.copy(facts, _prose(request, f"{COPY}/{group.start}"), group))
     if request.override:
-        yield _row(OVERRIDE, outreach.override(facts, _prose(request, OVERRIDE)))
+        yield _row(request, OVERRIDE, outreach.override(facts, _prose(request, OVERRIDE)))
 
 
 def _media(request: Request, facts: Facts) -> Iterator[Row]:
     if request.media:
-        yield _row(MEDIA, writers.media(facts, _prose(request, MEDIA)))
+        yield _row(request, MEDIA, writers.media(facts, _prose(request, MEDIA)))
 
 
 def _firm(request: Request, facts: Facts) -> Firm:

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
+from processes import WITHIN, assert_ended
 
 from worker.supervise import NotReadyError, Process, child, supervise
 from worker.supervise.supervisor import growing_pause, print_line
-
-WITHIN = 20.0  # seconds for what takes a fraction of one on an idle machine
 
 # A program that says its pid, and on SIGTERM that it was asked to end and, after that, that it has ended.
 POLITE = """
@@ -139,16 +138,6 @@ class Supervisor:
         self._reader.join(WITHIN)
 
 
-def assert_gone(pid: int):
-    try:
-        psutil.Process(pid).wait(WITHIN)
-    except psutil.NoSuchProcess:
-        pass
-    except psutil.TimeoutExpired:
-        os.kill(pid, signal.SIGKILL)
-        raise
-
-
 def said(lines: list[str], *texts: str) -> list[str]:
     return [line for line in lines if any(text in line for text in texts)]
 
@@ -199,7 +188,7 @@ def test_a_program_may_finish_what_it_has_in_hand_before_the_next_is_asked_to_en
 def test_a_program_that_does_not_end_is_killed_when_its_grace_is_over():
     with supervised(program("a", STUBBORN), grace=0.3) as lines:
         pid = lines.pid("a")
-    assert_gone(pid)
+    assert_ended([pid])
     assert said(lines.all(), "asked", "killed") == [
         "a | asked to end",
         "a | still there 0.3 s after SIGTERM: killed",
@@ -214,7 +203,7 @@ print("pid", subprocess.Popen([sys.executable, "-c", {STUBBORN!r}]).pid, flush=T
     with supervised(program("a", source), pause=lambda _: 3600) as lines:
         pid = lines.pid("a")
         lines.wait_for("ended with status 0")
-        assert_gone(pid)
+        assert_ended([pid])
 
 
 def test_a_program_that_ends_by_itself_starts_again_after_a_pause_that_knows_its_failures():
@@ -362,8 +351,7 @@ def test_a_second_interrupt_kills_all_programs_at_once():
         supervisor.lines.wait_for("asked to end")
         supervisor.process.send_signal(signal.SIGINT)
         supervisor.lines.wait_for("ended by")
-        for pid in pids:
-            assert_gone(pid)
+        assert_ended(pids)
 
 
 def test_a_signal_before_all_is_ready_ends_it_as_well():
@@ -392,8 +380,7 @@ signal.pause()
     with Supervisor(**sources) as supervisor:
         pids = [int(supervisor.lines.wait_for("pid").split()[-1]) for _ in sources]
         supervisor.process.kill()
-        for pid in pids:
-            assert_gone(pid)
+        assert_ended(pids)
     assert {path.name for path in tmp_path.iterdir()} == set(sources)
 
 

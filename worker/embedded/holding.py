@@ -36,13 +36,17 @@ class EmbeddedServerError(RuntimeError):
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start a server: its command line, whom it runs as, where it will be, which signal stops it."""
+    """How to start a server: its command line, whom it runs as, where it will be; how to stop it.
+
+    `stop` is the signal of an orderly stop; after `grace` seconds it is killed.
+    """
 
     argv: tuple[str, ...]
     uid: int
     gid: int
     url: str
     stop: int
+    grace: int
 
 
 def hold(directory: Path, prepare: Callable[[], Launch], answers: Callable[[str], bool]) -> str:
@@ -131,7 +135,8 @@ def _start(directory: Path, launch: Launch) -> None:
         subprocess.run(  # noqa: S603 - our own program
             [
                 *(sys.executable, "-I", "-S", warden.__file__),
-                *(str(launch.stop), str(launch.uid), str(launch.gid), *launch.argv),
+                *(str(number) for number in (launch.stop, launch.grace, launch.uid, launch.gid)),
+                *launch.argv,
             ],
             cwd=directory,
             stdin=subprocess.DEVNULL,

@@ -67,6 +67,7 @@ def _prepare(directory: Path) -> Launch:
         gid=gid,
         url=f"postgresql+psycopg://postgres@/{DATABASE}?host={quote(str(sockets))}&port={PORT}",
         stop=signal.SIGINT,  # "fast": open transactions are rolled back
+        grace=60,
     )
 
 

@@ -62,6 +62,7 @@ def _prepare(directory: Path) -> Launch:
         gid=directory.stat().st_gid,
         url=f"redis://:{password}@{LOOPBACK}:{port}/0",
         stop=signal.SIGTERM,
+        grace=5,  # it refuses to end while it cannot save, such as on a full disk
     )
 
 

@@ -2,7 +2,7 @@
 
 A program of its own that needs the standard library alone, run in the server's directory:
 
-    python -I -S warden.py STOP_SIGNAL UID GID PROGRAM [ARGUMENT …]
+    python -I -S warden.py STOP_SIGNAL GRACE UID GID PROGRAM [ARGUMENT …]
 
 Nobody has to tell it when to stop. Each process that uses the server keeps `holders` locked, and the
 kernel takes that lock back from the dead, however they died: there is no count and no list of pids that a
@@ -24,13 +24,12 @@ import threading
 
 HOLDERS = "holders"
 RUNNING = "running"
-GRACE = 60.0  # seconds for an orderly stop: PostgreSQL writes a checkpoint
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Lock `running`, let the caller go on, start the server, stop it when the last holder is gone."""
-    stop, uid, gid = (int(argument) for argument in sys.argv[1:4])
+    stop, grace, uid, gid = (int(argument) for argument in sys.argv[1:5])
     running = os.open(RUNNING, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if os.fork():
@@ -40,7 +39,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     us = os.getpid()
     server = subprocess.Popen(  # noqa: S603 - as its only caller says
-        sys.argv[4:],
+        sys.argv[5:],
         pass_fds=[running],
         user=uid,
         group=gid,
@@ -50,7 +49,7 @@ def main() -> None:
     threading.Thread(target=lambda: os._exit(abs(server.wait())), daemon=True).start()
     fcntl.flock(os.open(HOLDERS, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
     server.send_signal(stop)
-    threading.Event().wait(GRACE)  # the thread above ends this process together with the server
+    threading.Event().wait(grace)  # the thread above ends this process together with the server
     server.kill()
     threading.Event().wait()
 

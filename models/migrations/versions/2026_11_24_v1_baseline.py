@@ -159,7 +159,7 @@ do $do$ begin
     create role app_reader nologin;
   end if;
 exception
-  when duplicate_object then null;
+  when duplicate_object or unique_violation then null;  -- another migration was quicker
   when insufficient_privilege then
     raise exception 'the role app_reader does not exist, and % may not create it', current_user
       using hint = 'Let an administrator run: create role app_reader nologin';
