@@ -70,6 +70,7 @@ def database(server_url, admin, template, monkeypatch):
         monkeypatch.setenv("REDIS_URL", NO_BROKER)
         monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
         forget_cached()
+        ring.be_brief()
         yield url
         forget_cached()
 

@@ -94,6 +94,9 @@ class BackgroundBell:
 
 def be_brief() -> None:
     """Shorten the broker's time limits in this process: a door must not hang where a worker may wait."""
-    options = app.conf.broker_transport_options
-    if "socket_timeout" in options:
-        app.conf.broker_transport_options = options | {"socket_timeout": 1, "socket_connect_timeout": 1}
+    app.conf.broker_connection_timeout = 1
+    brief = {"max_retries": 0, "interval_start": 0, "socket_timeout": 1, "socket_connect_timeout": 1}
+    known = app.conf.broker_transport_options
+    app.conf.broker_transport_options = known | {
+        name: value for name, value in brief.items() if name in known or not name.startswith("socket")
+    }

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -93,7 +94,8 @@ def fresh_dir() -> Iterator[Path]:
                     embedded.detach(held.parent)
             leftovers = [process for process in psutil.process_iter() if _works_in(process, parent)]
             for process in leftovers:  # wardens and servers alike: of a test that failed
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             assert_gone(leftovers)
 
 
@@ -355,7 +357,7 @@ def test_a_data_directory_that_was_deleted_is_made_anew(data_dir):
 
 
 @pytest.mark.parametrize("name", ["with blanks, a comma & 100 % Zürich:5432", "long" * 30])
-def test_any_fresh_directory_will_do_however_long_its_name_or_odd(fresh_dir, name):
+def test_any_data_directory_will_do_however_long_its_name_or_odd(fresh_dir, name):
     fresh_dir = fresh_dir / name
     postgres_url, redis_url = attach(fresh_dir)
     sockets = Path(sa.make_url(postgres_url).query["host"])

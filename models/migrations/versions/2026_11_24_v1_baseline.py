@@ -161,8 +161,9 @@ do $do$ begin
 exception
   when duplicate_object or unique_violation then null;  -- another migration was quicker
   when insufficient_privilege then
-    raise exception 'the role app_reader does not exist, and % may not create it', current_user
-      using hint = 'Let an administrator run: create role app_reader nologin';
+    raise exception using
+      message = 'the role app_reader does not exist, and ' || current_user || ' may not create it',
+      hint = 'Let an administrator run: create role app_reader nologin';
 end $do$
 """
 
