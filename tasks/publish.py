@@ -18,7 +18,7 @@ from worker.settings import settings
 def publish_run(*, job_id: str, run_id: str = "") -> None:
     """Publish one accepted run. Safe to receive twice: only the holder of the claim writes."""
     del run_id  # there to be searched for in Flower; the row says what to do
-    with holding(job_id, on_error=store_error) as attempt:
+    with holding(job_id, JobKind.PUBLISH, on_error=store_error) as attempt:
         if attempt is None:
             return
         order = PublishOrder.model_validate(attempt.payload)
@@ -47,7 +47,7 @@ def publish_run(*, job_id: str, run_id: str = "") -> None:
 def preview_run(*, job_id: str, run_id: str = "") -> None:
     """Assemble a run as a publish would, and keep what came out as the job's result. Writes nothing else."""
     del run_id
-    with holding(job_id) as attempt:
+    with holding(job_id, JobKind.PREVIEW, patient=False) as attempt:
         if attempt is None:
             return
         order = PublishOrder.model_validate(attempt.payload)

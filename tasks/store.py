@@ -98,6 +98,7 @@ def upsert_dossier(
         | {
             "status": case((was_error, DossierStatus.READY.value), else_=Dossier.status),
             "error": null(),
+            "batch_id": func.coalesce(Dossier.batch_id, statement.excluded.batch_id),
             "release_date": case((reschedule, statement.excluded.release_date), else_=Dossier.release_date),
             "released_at": case((reschedule, statement.excluded.released_at), else_=Dossier.released_at),
             "updated_at": func.now(),

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
-from celery.exceptions import Retry
+from celery.exceptions import Retry, SoftTimeLimitExceeded
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
@@ -115,8 +115,15 @@ class Attempt:
 
 
 @contextmanager
-def holding(job_id: str, *, on_error: OnError | None = None) -> Iterator[Attempt | None]:
+def holding(
+    job_id: str, kind: str, *, on_error: OnError | None = None, patient: bool = True
+) -> Iterator[Attempt | None]:
     """Claim the job for the block, and settle it if the block raises.
+
+    Args:
+        job_id: the job to claim, if it is of this `kind`.
+        on_error: what else to do where the job ends in `error`.
+        patient: whether to wait for what is missing, as long as the settings say; else that is an error at once.
 
     Yields:
         The attempt, or None where there is nothing to do: the job is in other hands, settled, not due, or has
@@ -126,14 +133,15 @@ def holding(job_id: str, *, on_error: OnError | None = None) -> Iterator[Attempt
         Retry: the job waits or is held; the reason is in the text.
         JobFailed: the job ended in `error`.
     """
-    held = _claim(UUID(job_id))
+    held = _claim(UUID(job_id), kind)
+    deadline = settings().outputs_wait if patient else timedelta()
     if held is None:
         yield None
         return
     attempt = Attempt(held)
     with structlog.contextvars.bound_contextvars(job_id=job_id, key=held.key, attempt=held.attempt):
         if held.exhausted:
-            outcome: Outcome | None = _settle(attempt, _exhausted(held), on_error)
+            outcome: Outcome | None = _settle(attempt, _exhausted(held), deadline, on_error)
             yield None
         else:
             outcome = None
@@ -145,33 +153,43 @@ def holding(job_id: str, *, on_error: OnError | None = None) -> Iterator[Attempt
             except Fenced:
                 log.warning("job_fenced", kind=held.kind, step=attempt.at)
             except Exception as exc:  # noqa: BLE001 - the one place that turns exceptions into outcomes
-                outcome = _settle(attempt, exc, on_error)
+                outcome = _settle(attempt, exc, deadline, on_error)
         if outcome is not None:
             raise _for_celery(outcome)
 
 
-def _claim(job_id: UUID) -> Claim | None:
+def _claim(job_id: UUID, kind: str) -> Claim | None:
     try:
         with db.transaction() as session:
-            return claims.claim(session, job_id, timedelta(seconds=settings().lease))
+            return claims.claim(session, job_id, kind, timedelta(seconds=settings().lease))
     except Exception as exc:
         if is_outage(exc):
             raise Retry("the database is away; the sweep rings again") from None
         raise
 
 
-def _settle(attempt: Attempt, exc: BaseException, on_error: OnError | None) -> Outcome | None:
+def _unmasked(exc: BaseException) -> BaseException:
+    """The time limit's exception, where breaking off a query because of it broke the connection as well."""
+    seen: BaseException | None = exc
+    while seen is not None:
+        if isinstance(seen, SoftTimeLimitExceeded):
+            return seen
+        seen = seen.__context__
+    return exc
+
+
+def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error: OnError | None) -> Outcome | None:
     """Record how the attempt ended, in a transaction of its own. Returns None if it turns out not to be ours.
 
     If even that fails, the lease runs out and the sweep hands the job on.
     """
-    config = settings()
+    exc = _unmasked(exc)
     outcome = outcome_of(
         exc,
         attempt.claim.standing,
         step=attempt.at,
-        policy=RetryPolicy.of(config),
-        deadline=config.outputs_wait,
+        policy=RetryPolicy.of(settings()),
+        deadline=deadline,
         random=random.random(),  # noqa: S311 - jitter, not a secret
     )
     log.log(

@@ -30,7 +30,10 @@ from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
 from worker.outcomes import Outcome, Standing
 from worker.retry import MAX_LOST
 
-WORKER = f"{socket.gethostname()}/{os.getpid()}"
+
+def _worker() -> str:
+    """Who claims: asked at each claim, since a child has the number of its own process."""
+    return f"{socket.gethostname()}/{os.getpid()}"
 
 
 class Fenced(Exception):
@@ -68,7 +71,12 @@ def _claim_statement() -> Any:
     """One statement: find the due job, mark it ours, open the attempt's row, say where it stands."""
     due = (
         select(Job.id, or_(Job.attempt >= Job.max_attempts, Job.lost >= MAX_LOST).label("exhausted"))
-        .where(Job.id == bindparam("job_id"), Job.state.in_(DUE), Job.run_at <= func.now())
+        .where(
+            Job.id == bindparam("job_id"),
+            Job.kind == bindparam("kind"),
+            Job.state.in_(DUE),
+            Job.run_at <= func.now(),
+        )
         .with_for_update()
         .cte("due")
     )
@@ -117,13 +125,15 @@ _FENCE = (
 )
 
 
-def claim(session: Session, job_id: UUID, lease: timedelta) -> Claim | None:
+def claim(session: Session, job_id: UUID, kind: str, lease: timedelta) -> Claim | None:
     """Take the job if it is due and nobody has it; its attempt is counted before any work.
 
-    Returns None where there is nothing to do: unknown, settled, held, not due yet, or in other hands.
+    Returns None where there is nothing to do: unknown, of another kind, settled, held, not due yet, or in other
+    hands.
     """
     session.execute(_FORGETTABLE)
-    row = session.execute(_CLAIM, {"job_id": job_id, "lease": lease, "worker": WORKER}).one_or_none()
+    values = {"job_id": job_id, "kind": kind, "lease": lease, "worker": _worker()}
+    row = session.execute(_CLAIM, values).one_or_none()
     return None if row is None else Claim(**row._mapping)  # noqa: SLF001 - the public name of a row's dict
 
 

@@ -25,7 +25,7 @@ def accept(key=None, *, client_id=None, payload=None):
 def attempt(job_id, work=lambda attempt, session: None, on_error=None):
     """One attempt at the job, as a task makes it; returns how Celery heard of it."""
     try:
-        with holding(str(job_id), on_error=on_error) as held:
+        with holding(str(job_id), KIND, on_error=on_error) as held:
             if held is None:
                 return "nothing to do"
             with db.transaction() as session:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from models.jobs import JobState
-from tests.database.machine import accept, ago, attempt, change, read, tries
+from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
 from worker import claims, db, jobs
 from worker.errors import ClientUnmapped, OutputsInvalid, OutputsMissing
 from worker.settings import settings
@@ -28,7 +28,7 @@ def raising(error):
 
 def claim(job_id):
     with db.transaction() as session:
-        return claims.claim(session, job_id, LEASE)
+        return claims.claim(session, job_id, KIND, LEASE)
 
 
 def test_a_due_job_is_done_once_and_its_second_bell_finds_nothing_to_do():
@@ -49,7 +49,7 @@ def test_of_twenty_workers_that_hear_one_bell_one_gets_the_job():
     def worker():
         start.wait()
         with db.Session(engine) as session, session.begin():
-            got.append(claims.claim(session, job_id, LEASE))
+            got.append(claims.claim(session, job_id, KIND, LEASE))
 
     threads = [threading.Thread(target=worker) for _ in range(20)]
     for thread in threads:
@@ -83,6 +83,12 @@ def test_a_waiting_job_is_claimed_only_once_its_time_has_come():
     assert claim(job_id) is None
     change(job_id, run_at=ago(1))
     assert claim(job_id) is not None
+
+
+def test_a_bell_for_another_kind_of_job_finds_nothing_to_do():
+    job_id = accept()
+    with db.transaction() as session:
+        assert claims.claim(session, job_id, "publish.preview", LEASE) is None
 
 
 def test_an_attempt_is_counted_before_its_work_begins():
@@ -128,6 +134,19 @@ def test_a_soft_time_limit_is_an_attempt_used_up():
     job_id = accept()
     assert "SoftTimeLimitExceeded" in attempt(job_id, raising(SoftTimeLimitExceeded()))
     assert read(job_id).attempt == 1
+
+
+def test_a_soft_time_limit_counts_even_if_breaking_off_its_query_broke_the_connection():
+    job_id = accept()
+
+    def work(held, session):
+        try:
+            raise SoftTimeLimitExceeded
+        finally:
+            session.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+    assert "SoftTimeLimitExceeded" in attempt(job_id, work)
+    assert (read(job_id).attempt, tries(job_id)) == (1, ["retry"])
 
 
 def test_an_outage_puts_the_job_off_without_using_up_an_attempt():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from models.jobs import JobState
-from tests.database.machine import accept, ago, attempt, change, read, tries
+from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
 from worker import claims, db, ring, sweep
 from worker.errors import Internal
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def claim(job_id):
     with db.transaction() as session:
-        return claims.claim(session, job_id, timedelta(seconds=90))
+        return claims.claim(session, job_id, KIND, timedelta(seconds=90))
 
 
 def rescue():
