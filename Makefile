@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: demo up test check
 
 demo: $(READY)
-	$(BIN)/columnline demo --data-dir .columnline/demo
+	$(BIN)/columnline demo
 
 up: $(READY)
 	$(BIN)/columnline up

@@ -170,12 +170,10 @@ def _claim(job_id: UUID, kind: str) -> Claim | None:
 
 def _unmasked(exc: BaseException) -> BaseException:
     """The time limit's exception, where breaking off a query because of it broke the connection as well."""
-    seen: BaseException | None = exc
-    while seen is not None:
-        if isinstance(seen, SoftTimeLimitExceeded):
-            return seen
-        seen = seen.__context__
-    return exc
+    link: BaseException | None = exc
+    while link is not None and not isinstance(link, SoftTimeLimitExceeded):
+        link = link.__context__
+    return link or exc
 
 
 def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error: OnError | None) -> Outcome | None:

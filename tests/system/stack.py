@@ -85,7 +85,7 @@ class Stack:
     def __init__(self, folder, database, redis, broker_url=None, **env):
         self.folder = Path(folder)
         self.redis = redis
-        self.port = free_port()
+        self.port, self.flower_port = free_port(), free_port()
         self.processes = {}
         self.env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("COLUMNLINE_")},
@@ -146,6 +146,8 @@ class Stack:
         celery = [sys.executable, "-m", "celery", "-A", "worker"]
         if name == "beat":
             return [*celery, "beat"]
+        if name == "flower":
+            return [*celery, "flower", "--address=127.0.0.1", f"--port={self.flower_port}"]
         return [*celery, "worker", "--concurrency=2", f"--hostname={name}@{self.port}"]
 
     def _ready(self, name):
@@ -154,6 +156,8 @@ class Stack:
             with suppress(httpx2.HTTPError):
                 return httpx2.get(f"http://127.0.0.1:{self.port}/livez", timeout=2).is_success
             return False
+        if name == "flower":
+            return "Connected to" in self.log(name)
         return ("beat: Starting" if name == "beat" else "ready.") in self.log(name)
 
 

@@ -41,16 +41,25 @@ def demo(
         settings.cache_clear()
         documents = list(_read(samples))
         address = prepare(0, data_dir)
-        key = _prepare_database(json.loads((samples / "clients.json").read_text()))
+        key_name, key = _prepare_database(json.loads((samples / "clients.json").read_text()))
         failures: list[str] = []
-        run(address, concurrency, flower=False, once_ready=lambda: failures.extend(_play(address, key, documents)))
+        said = settings().data_dir / "demo.log"
+        said.parent.mkdir(parents=True, exist_ok=True)
+        out.print(f"Starting the bridge, a worker and beat at {address}. What they say goes to {said}.")
+        with said.open("w") as log:
+            run(
+                address,
+                concurrency,
+                once_ready=lambda: failures.extend(_play(address, key, documents)),
+                write=lambda line: print(line, file=log, flush=True),
+            )
+        with db.transaction() as session:
+            keys.revoke(session, key_name)
+        for failure in failures:
+            err.print(failure, style="red", markup=False)
         if failures:
-            for failure in failures:
-                err.print(failure, style="red", markup=False)
             raise typer.Exit(Exit.FAILED)
-        out.print("\nAll samples ended as expected; everything is stopped. To look around: [bold]make up[/], then")
-        out.print("  columnline status            how many jobs are in which state")
-        out.print(f"  columnline status {documents[0]['run']['run_id']}")
+        _print_where_to_look(documents[0]["run"]["run_id"])
 
 
 def _read(samples: Path) -> Iterator[dict[str, Any]]:
@@ -65,8 +74,19 @@ def _read(samples: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(text.replace(old, old + suffix)) | {"name": path.stem}
 
 
-def _prepare_database(clients: dict[str, Any]) -> str:
-    """The samples' clients as the app and the pipeline would have them, and a key. Refuses a database in use."""
+def _print_where_to_look(run_id: str) -> None:
+    out.print("\nAll samples ended as expected, and everything is stopped. To look around:\n")
+    out.print(f"  .venv/bin/columnline status {run_id}")
+    out.print("  .venv/bin/columnline errors")
+    out.print("  make up                      and open the address it prints, with /docs at its end")
+
+
+def _prepare_database(clients: dict[str, Any]) -> tuple[str, str]:
+    """The samples' clients as the app and the pipeline would have them, and a key with its name.
+
+    Raises:
+        Validation: the database has other clients: real data, perhaps.
+    """
     names = [client["name"] for client in clients["clients"]]
     with db.transaction() as session:
         strangers = session.scalar(select(func.count()).where(Client.name.not_in(names)).select_from(Client))
@@ -77,7 +97,8 @@ def _prepare_database(clients: dict[str, Any]) -> str:
                 field="DATABASE_URL",
             )
         import_clients(session, clients)
-        return keys.create(session, f"demo-{uuid4().hex[:6]}", Scope.OPS)
+        name = f"demo-{uuid4().hex[:6]}"
+        return name, keys.create(session, name, Scope.OPS)
 
 
 def _play(address: str, key: str, documents: list[dict[str, Any]]) -> list[str]:

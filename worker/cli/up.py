@@ -5,14 +5,14 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import httpx2
 import typer
-from sqlalchemy import select
 
-from models.jobs import ApiKey, Scope
+from models.jobs import Scope
 from worker import db, keys, migrate, servers
 from worker.celery import alive
 from worker.cli.output import Exit, err, out, reporting_errors
@@ -26,7 +26,12 @@ Concurrency = Annotated[int, typer.Option(min=1, max=64, help="Publishes at the 
 DataDir = Annotated[Path | None, typer.Option(help="Where embedded servers keep their data.")]
 
 
-def up(port: Port = None, concurrency: Concurrency = 2, data_dir: DataDir = None, flower: bool = False) -> None:
+def up(
+    port: Port = None,
+    concurrency: Concurrency = 2,
+    data_dir: DataDir = None,
+    flower: Annotated[bool, typer.Option("--flower", help="Start Flower too.")] = False,
+) -> None:
     """Start the bridge, a worker and beat, and keep them running until Ctrl-C or SIGTERM.
 
     Without DATABASE_URL and REDIS_URL, real servers of our own are started too.
@@ -36,7 +41,7 @@ def up(port: Port = None, concurrency: Concurrency = 2, data_dir: DataDir = None
         if (key := first_key()) is not None:
             out.print(f"Your first API key, shown this once:\n\n  {key}\n", soft_wrap=True)
         out.print(f"Starting at {address} (API: {address}/docs). Ctrl-C stops everything.")
-        run(address, concurrency, flower=flower, once_ready=None)
+        run(address, concurrency, flower=flower)
 
 
 def prepare(port: int | None, data_dir: Path | None) -> str:
@@ -54,15 +59,33 @@ def prepare(port: int | None, data_dir: Path | None) -> str:
 
 
 def first_key() -> str | None:
-    """Make a key that may do everything, if the database has none yet, and return it."""
+    """Make a key that may do everything, unless the database has one that is valid, and return it."""
     with db.transaction() as session:
-        if session.scalar(select(ApiKey.id).limit(1)) is not None:
+        known = keys.every(session)
+        if any(key.revoked_at is None for key in known):
             return None
-        return keys.create(session, FIRST_KEY, Scope.OPS)
+        taken = {key.name for key in known}
+        name = next(name for name in (FIRST_KEY, *(f"{FIRST_KEY}-{n}" for n in count(2))) if name not in taken)
+        return keys.create(session, name, Scope.OPS)
 
 
-def run(address: str, concurrency: int, *, flower: bool, once_ready: Callable[[], None] | None) -> None:
-    """Run all processes until `once_ready` has returned or, without it, until a signal."""
+def run(
+    address: str,
+    concurrency: int,
+    *,
+    flower: bool = False,
+    once_ready: Callable[[], None] | None = None,
+    write: Callable[[str], None] = err.out,
+) -> None:
+    """Run all processes until `once_ready` has returned or, without it, until a signal.
+
+    Args:
+        address: where the bridge listens, as `prepare` returned it.
+        concurrency: publishes at the same time.
+        flower: whether to run Flower too, on its own port.
+        once_ready: what to do once all of them are ready.
+        write: takes each line the processes say.
+    """
     db.dispose()  # the children have connections of their own
     since = time.time()
     try:
@@ -70,7 +93,7 @@ def run(address: str, concurrency: int, *, flower: bool, once_ready: Callable[[]
             _processes(address, concurrency, os.environ, flower=flower),
             ready=lambda: _ready(address, since),
             body=once_ready,
-            write=err.out,
+            write=write,
             grace=settings().task_time_limit + 15,
         )
     except NotReadyError as error:
@@ -82,7 +105,7 @@ def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower
     """The programs, in the order in which they stop: first the door, last the hands that finish their task."""
     host, _, port = address.removeprefix("http://").rpartition(":")
     celery = [sys.executable, "-m", "celery", "-A", "worker"]
-    found = [
+    programs = [
         Process(
             "bridge",
             [
@@ -100,8 +123,8 @@ def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower
         Process("worker", [*celery, "worker", "--concurrency", str(concurrency)], env),
     ]
     if flower:
-        found.insert(0, Process("flower", [*celery, "flower", "--address=127.0.0.1"], env))
-    return found
+        programs.insert(0, Process("flower", [*celery, "flower", "--address=127.0.0.1"], env))
+    return programs
 
 
 def _ready(address: str, since: float) -> bool:
