@@ -45,6 +45,10 @@ _in_step = Retrying(
 )
 
 
+class JobWaits(Exception):  # noqa: N818 - reads as what Flower shows
+    """The job waits or is held; the text says for what."""
+
+
 class JobFailed(Exception):
     """The job ended in `error`; the text is its code and detail."""
 
@@ -164,7 +168,7 @@ def _claim(job_id: UUID, kind: str) -> Claim | None:
             return claims.claim(session, job_id, kind, timedelta(seconds=settings().lease))
     except Exception as exc:
         if is_outage(exc):
-            raise Retry("the database is away; the sweep rings again") from None
+            raise _later("the database is away; the sweep rings again") from None
         raise
 
 
@@ -208,7 +212,7 @@ def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error:
         return None
     except Exception as failure:
         if is_outage(failure):
-            raise Retry("the database is away; the lease runs out and the sweep hands the job on") from None
+            raise _later("the database is away; the lease runs out, and the sweep hands the job on") from None
         raise
     return outcome
 
@@ -246,5 +250,10 @@ def _for_celery(outcome: Outcome) -> Exception:
     if outcome.kind is AttemptOutcome.ERROR:
         return JobFailed(text)
     when = "" if outcome.kind is AttemptOutcome.HELD else f" (again in {outcome.pause.total_seconds():.0f} s)"
-    retried: Exception = Retry(f"{outcome.kind.value}: {text}{when}")
-    return retried
+    return _later(f"{outcome.kind.value}: {text}{when}")
+
+
+def _later(text: str) -> Exception:
+    """What tells Celery that the attempt is over and the job is not; Flower shows the exception inside."""
+    later: Exception = Retry(text, exc=JobWaits(text))
+    return later

@@ -73,7 +73,7 @@ def _claim_statement() -> Any:
         select(Job.id, or_(Job.attempt >= Job.max_attempts, Job.lost >= MAX_LOST).label("exhausted"))
         .where(
             Job.id == bindparam("job_id"),
-            Job.kind == bindparam("kind"),
+            Job.kind == bindparam("of_kind"),
             Job.state.in_(DUE),
             Job.run_at <= func.now(),
         )
@@ -132,7 +132,7 @@ def claim(session: Session, job_id: UUID, kind: str, lease: timedelta) -> Claim 
     hands.
     """
     session.execute(_FORGETTABLE)
-    values = {"job_id": job_id, "kind": kind, "lease": lease, "worker": _worker()}
+    values = {"job_id": job_id, "of_kind": kind, "lease": lease, "worker": _worker()}
     row = session.execute(_CLAIM, values).one_or_none()
     return None if row is None else Claim(**row._mapping)  # noqa: SLF001 - the public name of a row's dict
 

@@ -21,8 +21,12 @@ SHARED: list[Any] = [
 ]
 
 
-def configure() -> None:
-    """Set logging up for this process, by the settings `COLUMNLINE_LOG_FORMAT` and `COLUMNLINE_LOG_LEVEL`."""
+def configure(level: str | None = None) -> None:
+    """Set logging up for this process, on standard error, by `COLUMNLINE_LOG_FORMAT` and `COLUMNLINE_LOG_LEVEL`.
+
+    Args:
+        level: in place of the setting.
+    """
     config = settings()
     console = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
     renderer: Any = (
@@ -51,7 +55,7 @@ def configure() -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(config.log_level)
+    root.setLevel(level or config.log_level)
     # Celery says each task's success in a line of its own; our own line says it with the ids.
     for talker in ("celery.app.trace", "celery.worker.strategy", "alembic.runtime", "httpx2"):
         logging.getLogger(talker).setLevel(logging.WARNING)

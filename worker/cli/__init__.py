@@ -2,14 +2,25 @@
 
 import typer
 
+from worker import logs
 from worker.cli import demo, imports, jobs, keys, migrate, up
+from worker.cli.output import reporting_errors
 
 app = typer.Typer(
     help="Publish finished pipeline runs as dossiers, and look after them.\n\n"
-    "Exit status: 0 done, 1 failed or ended in error, 2 wrong usage, 3 not found, 4 unavailable.",
+    "Exit status: 0 done, 1 failed or ended in error, 2 wrong usage or settings, 3 not found, 4 unavailable.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+
+
+@app.callback()
+def prepare() -> None:
+    """Keep log lines off standard output, which is for answers, and below warnings off the terminal."""
+    with reporting_errors():
+        logs.configure("WARNING")
+
+
 app.command()(up.up)
 app.command()(demo.demo)
 app.command()(migrate.migrate)

@@ -211,7 +211,8 @@ def _print_answers(answered: list[JobAnswer], *, as_json: bool = False) -> None:
 
 
 def _print_overview(session: Session, *, as_json: bool) -> None:
-    counts = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all())
+    by_state = session.execute(select(Job.state, func.count()).group_by(Job.state))
+    counts = {row.state: row[1] for row in by_state}
     oldest = session.scalar(select(func.min(Job.run_at)).where(Job.state.in_(DUE), Job.run_at <= func.now()))
     if as_json:
         print_json({"jobs": {state.value: counts.get(state, 0) for state in JobState}, "oldest_due": oldest})
