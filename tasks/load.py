@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.orders import PublishOrder
@@ -26,12 +26,14 @@ class LoadedRun:
     Attributes:
         client_id: the production client.
         timezone: that client's IANA zone; UTC where V1 holds a name nobody knows.
+        today: the day it is for that client, by the database's clock.
         status, batch_id: of the dossier this run became before; both None where it became none.
     """
 
     input: RunInput
     client_id: UUID
     timezone: ZoneInfo
+    today: date
     release_hour: int
     status: str | None
     batch_id: UUID | None
@@ -64,6 +66,7 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
             Client.release_hour,
             Dossier.status,
             Dossier.batch_id,
+            func.now().label("now"),
         )
         .outerjoin(V2Client, V2Client.client_id == V2Run.client_id)
         .outerjoin(Client, client)
@@ -78,10 +81,12 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         .where(V2PipelineLog.run_id == run_id)
         .order_by(V2PipelineLog.completed_at.asc().nulls_first(), V2PipelineLog.started_at, V2PipelineLog.step_id)
     ).all()
+    timezone = zone(row.timezone)
     return LoadedRun(
         input=_run_input(run_id, dossier_id, row, steps),
         client_id=row.client_id,
-        timezone=zone(row.timezone),
+        timezone=timezone,
+        today=row.now.astimezone(timezone).date(),
         release_hour=row.release_hour,
         status=row.status,
         batch_id=row.batch_id,
@@ -92,7 +97,7 @@ def zone(name: str) -> ZoneInfo:
     """The time zone of that name; UTC where there is none: V1 never checked the column."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, LookupError, OSError):  # an odd name, an unknown one, a directory's
         return ZoneInfo("UTC")
 
 

@@ -42,8 +42,7 @@ def daily_batch(session: Session, run: LoadedRun) -> StoredBatch:
     if run.batch_id is not None:
         kept = session.execute(select(Batch.id, Batch.batch_number).where(Batch.id == run.batch_id)).one()
         return StoredBatch(*kept)
-    today = session.scalars(select(func.now())).one().astimezone(run.timezone)
-    number = f"V2_{today:%Y%m%d}"
+    number = f"V2_{run.today:%Y%m%d}"
     values = {"client_id": run.client_id, "batch_number": number, "status": "complete"}
     same = (Batch.client_id == run.client_id, Batch.batch_number == number)
     batch_id = session.scalar(select(Batch.id).where(*same))

@@ -4,6 +4,7 @@ This is the only place that catches every exception. Celery hears the truth abou
 while the job waits, `JobFailed` when it ended badly (design §2); the retry itself is a state of the row.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ _in_step = Retrying(
 )
 
 
-class JobWaits(Exception):  # noqa: N818 - reads as what Flower shows
+class JobWaits(Exception):
     """The job waits or is held; the text says for what."""
 
 
@@ -194,12 +195,14 @@ def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error:
         deadline=deadline,
         random=random.random(),  # noqa: S311 - jitter, not a secret
     )
+    ended = outcome.kind is AttemptOutcome.ERROR
     log.log(
-        *_level(outcome),
+        logging.ERROR if ended else logging.WARNING,
+        f"job_{outcome.kind.value}",
         code=outcome.error.code,
         step=attempt.at,
         detail=outcome.error.detail,
-        exc_info=None if isinstance(exc, ColumnlineError) else (type(exc), exc, exc.__traceback__),
+        trace=[] if isinstance(exc, ColumnlineError) else logs.trace(exc),
     )
     try:
         with db.transaction() as session:
@@ -227,7 +230,9 @@ def _run_hook(session: Session, held: Claim, outcome: Outcome, on_error: OnError
         if is_outage(exc):
             raise
         # The job's own error must be recorded all the same: it is what tells somebody to act.
-        log.exception("error_hook_failed", kind=held.kind)
+        log.error(  # noqa: TRY400 - its text may quote a row
+            "error_hook_failed", kind=held.kind, error=type(exc).__name__, trace=logs.trace(exc)
+        )
         return None
 
 
@@ -238,11 +243,6 @@ def _exhausted(held: Claim) -> Internal:
             "memory limits in the worker's logs, then retry the job."
         )
     return Internal(f"All {held.max_attempts} attempts were used up. Look into the logs, then retry the job.")
-
-
-def _level(outcome: Outcome) -> tuple[int, str]:
-    ended = outcome.kind is AttemptOutcome.ERROR
-    return (40 if ended else 30, f"job_{outcome.kind.value}")
 
 
 def _for_celery(outcome: Outcome) -> Exception:

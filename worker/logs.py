@@ -6,12 +6,15 @@ the same formatter.
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import orjson
 import structlog
 
 from worker.settings import settings
+
+_FRAMES = 8
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -30,7 +33,7 @@ def configure(level: str | None = None) -> None:
     config = settings()
     console = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if console
         else structlog.processors.JSONRenderer(
             serializer=lambda value, **_: orjson.dumps(value, default=str).decode()
@@ -59,6 +62,15 @@ def configure(level: str | None = None) -> None:
     # Celery says each task's success in a line of its own; our own line says it with the ids.
     for talker in ("celery.app.trace", "celery.worker.strategy", "alembic.runtime", "httpx2"):
         logging.getLogger(talker).setLevel(logging.WARNING)
+
+
+def trace(exc: BaseException) -> list[str]:
+    """Where an exception came from, innermost last, for a log: places in the code, and none of its text.
+
+    The text of a database's exception may quote a row.
+    """
+    frames = traceback.extract_tb(exc.__traceback__)[-_FRAMES:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def get(name: str) -> Any:

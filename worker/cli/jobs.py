@@ -8,14 +8,14 @@ from uuid import UUID
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.progress import Progress, SpinnerColumn, TextColumn
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models.jobs import DUE, Job, JobKind, JobState
+from models.jobs import Job, JobKind, JobState
 from models.orders import PublishOrder
 from worker import answers, db, inbox, jobs, listing
 from worker.answers import JobAnswer
-from worker.cli.output import AsJson, Exit, err, out, painted, print_json, reporting_errors, table, when
+from worker.cli.output import AsJson, Exit, err, out, print_json, reporting_errors
+from worker.cli.shown import print_answers, print_detail, print_overview
 from worker.drain import drain as drain_jobs
 from worker.errors import ColumnlineError, JobNotFound, ReleaseDateInvalid, Validation
 from worker.fields import ReleaseDate
@@ -56,7 +56,7 @@ def publish(
                 ring(job)
         if wait:
             answered = list(_waited(answered))
-        _print_answers(answered, as_json=as_json)
+        print_answers(answered, as_json=as_json)
     if any(not answer.ok for answer in answered):
         raise typer.Exit(Exit.FAILED)
 
@@ -65,28 +65,14 @@ def status(which: Which = None, as_json: AsJson = False) -> None:
     """Show a job with its attempts, or how many jobs are in which state."""
     with reporting_errors(as_json=as_json), db.transaction() as session:
         if which is None:
-            _print_overview(session, as_json=as_json)
+            print_overview(session, as_json=as_json)
             return
         job = _job(session, which)
         shown = answers.detail(session, job, jobs.attempts(session, job.id))
         if as_json:
             print_json(shown)
             return
-        _print_answers([shown])
-        tries = table("attempt", "began", "outcome", "step", "ms", "why")
-        for attempt in shown.attempts:
-            took = sum((attempt.timings or {}).values())
-            tries.add_row(
-                str(attempt.attempt),
-                when(attempt.started_at),
-                attempt.outcome or "running",
-                attempt.step or "-",
-                f"{took:.1f}" if took else "-",
-                attempt.error.code if attempt.error else "-",
-            )
-        out.print(tries)
-        for warning in shown.warnings:
-            out.print(f"- {warning.get('step') or ''} {warning.get('detail')}".strip(), style="dim", markup=False)
+        print_detail(shown)
 
 
 def errors(
@@ -105,7 +91,7 @@ def errors(
         if not found and not as_json:
             out.print("Nothing needs you.", style="green")
             return
-        _print_answers(found, as_json=as_json)
+        print_answers(found, as_json=as_json)
 
 
 def retry(
@@ -133,7 +119,7 @@ def retry(
         else:
             out.print(f"{len(retried)} made due again.")
             if answered:
-                _print_answers(answered)
+                print_answers(answered)
 
 
 def drain(as_json: AsJson = False) -> None:
@@ -190,35 +176,3 @@ def _since(text: str | None) -> datetime | None:
     if text[:-1].isdigit() and text[-1] in _UNITS:
         return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
     raise Validation(f"--since is {text!r}. Write a number and a unit: 30m, 2h or 3d.", field="since")
-
-
-def _print_answers(answered: list[JobAnswer], *, as_json: bool = False) -> None:
-    if as_json:
-        print_json(answered)
-        return
-    shown = table("run", "status", "attempt", "dossier", "released", "why and what to do")
-    for answer in answered:
-        why = f"{answer.error.code}: {answer.error.detail}" if answer.error else ""
-        shown.add_row(
-            answer.run_id or "-",
-            painted(answer.status or "refused"),
-            f"{answer.attempt}/{answer.max_attempts}",
-            str(answer.dossier_id or "-"),
-            when(answer.released_at),
-            why,
-        )
-    out.print(shown)
-
-
-def _print_overview(session: Session, *, as_json: bool) -> None:
-    by_state = session.execute(select(Job.state, func.count()).group_by(Job.state))
-    counts = {row.state: row[1] for row in by_state}
-    oldest = session.scalar(select(func.min(Job.run_at)).where(Job.state.in_(DUE), Job.run_at <= func.now()))
-    if as_json:
-        print_json({"jobs": {state.value: counts.get(state, 0) for state in JobState}, "oldest_due": oldest})
-        return
-    shown = table("state", "jobs")
-    for state in JobState:
-        shown.add_row(painted(state), str(counts.get(state, 0)))
-    out.print(shown)
-    out.print(f"Oldest due since {when(oldest)}." if oldest else "Nothing is due.")
