@@ -198,7 +198,8 @@ def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error:
     ended = outcome.kind is AttemptOutcome.ERROR
     log.log(
         logging.ERROR if ended else logging.WARNING,
-        f"job_{outcome.kind.value}",
+        "attempt_failed",
+        outcome=outcome.kind.value,
         code=outcome.error.code,
         step=attempt.at,
         detail=outcome.error.detail,
