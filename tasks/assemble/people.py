@@ -1,0 +1,125 @@
+"""Names: whether one is a person's, how to compare two, how to take one apart."""
+
+import re
+import unicodedata
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+HONORIFICS = _set("mr mrs ms miss mx dr doctor prof professor sir herr frau mme mlle dipling sr sra srta")
+"""Titles before a name. None of them is a first name: Don and Lady are people too."""
+
+SUFFIXES = _set("phd mba cpa cfa pmp esq mrics frics leed jr ii iii")
+"""What may follow a name without a comma. MA and BA may not: Jack Ma is no Master of Arts."""
+
+CREDENTIALS = SUFFIXES | _set("md dds jd msc bsc pe peng p eng riba aia faia sr iv")
+"""What may follow a name after a comma."""
+
+_GENERATIONS = _set("jr ii iii")
+_FOLDED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"})
+_APOSTROPHES = str.maketrans("", "", "'\u2019\u2018\u02bc`\u00b4")
+
+_LEGAL_FORMS = _set(
+    "inc incorporated llc llp lllp pllc ltd limited plc corp corporation gmbh kgaa ohg sarl srl oyj aps pty pte"
+)
+"""Ends of a company's name, whatever their case and dots."""
+
+_SHORT_FORMS = _set("ag sa spa sas nv bv")
+"""Legal forms that are a surname somewhere: only with dots in them, or in capitals after a name that is not."""
+
+_KINDS = _set(
+    "architects associates authority builders college committee company consultancy consultants consulting"
+    " construction constructors contractors department engineering engineers enterprises foundation group holdings"
+    " hospital industries institute ministry partners partnership properties services solutions systems"
+    " technologies university ventures"
+)
+"""Last words that only organisations bear. None of them is a surname worth the name."""
+
+_ELSEWHERE = re.compile(
+    "株式会社|有限会社|合同会社|有限公司|集团|주식회사|유한회사|\\(株\\)|㈜|\\b(?:ООО|ЗАО|ПАО|ОАО|ТОВ)\\b"  # noqa: RUF001
+)
+_BODY = re.compile(
+    r"(?:the\s+)?(?:board|city|county|department|government|ministry|office|port|province|state|town|university)\s+of\b",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"\s&\s|(?<=\w)\+(?=\w)|&\s*co\b", re.IGNORECASE)
+_NO_LETTERS = re.compile(r"[\W_]+")
+_WORD = re.compile(r"[^\s,]+")
+
+
+def company_mark(name: str) -> str | None:
+    """What in `name` shows that it is a company's or an authority's, or None where it may be a person's.
+
+    The rule (domain, "Field by field": "A contact is a person") asks for a mark that people do not bear: a
+    legal form or a kind of organisation as the last of several words (`Harborlight Architects LLP`), an
+    ampersand between names, a beginning such as `City of`. In doubt it is a person.
+    """
+    for pattern in (_ELSEWHERE, _BODY, _JOINT):
+        found = pattern.search(name) if pattern is not _BODY else pattern.match(name.strip())
+        if found:
+            return found[0].strip()
+    words = _WORD.findall(name)
+    if len(words) < 2:  # noqa: PLR2004 (one word is a name, whatever it says)
+        return None
+    last = words[-1]
+    bare = re.sub(r"[^\w]", "", last).lower()
+    if bare in _SHORT_FORMS:
+        return last if "." in last[:-1] or (last.isupper() and not name.isupper()) else None
+    return last if bare in _LEGAL_FORMS | _KINDS else None
+
+
+def comparable(name: str) -> str:
+    """`name` in the form in which two spellings of it are equal.
+
+    Case, accents, punctuation, spaces, titles and what follows a comma do not count; the order of the
+    names does. `Last, First` is `First Last`.
+    """
+    return " ".join(_words(name))
+
+
+def in_parts(name: str) -> tuple[str | None, str | None]:
+    """First and last name: the first word that is no title, and the rest without titles and degrees.
+
+    A name of one word has a first name only; so has one that is written without spaces, whose parts
+    cannot be told apart.
+    """
+    words = [word for word in _ordered(name).split() if _plain(word) not in HONORIFICS | {""}] or name.split()
+    while len(words) > 1 and _plain(words[-1]) in SUFFIXES:
+        words.pop()
+    return (words[0] if words else None), (" ".join(words[1:]) or None)
+
+
+def is_honorific(name: str) -> bool:
+    """Whether there is nothing but titles in what should be a name."""
+    return all(_plain(word) in HONORIFICS for word in name.split())
+
+
+def _words(name: str) -> list[str]:
+    words = _plain(_ordered(name), between=" ").split()
+    while len(words) > 1 and words[0] in HONORIFICS:
+        words.pop(0)
+    while len(words) > 1 and words[-1] in SUFFIXES - _GENERATIONS:
+        words.pop()
+    return words
+
+
+def _ordered(name: str) -> str:
+    """`name` without what follows a comma, or turned round where that is a first name."""
+    before, comma, after = name.partition(",")
+    if not comma or not before.strip():
+        return name
+    follows = [_plain(word) for word in after.replace(",", " ").split()]
+    if not follows or any(word in CREDENTIALS for word in follows) or " " in before.strip():
+        return before
+    return f"{after.strip()} {before.strip()}"
+
+
+def _plain(text: str, between: str = "") -> str:
+    """Letters and digits only, in lower case and without accents."""
+    folded = text.casefold().translate(_APOSTROPHES)
+    if not folded.isascii():
+        letters = unicodedata.normalize("NFKD", folded).translate(_FOLDED)
+        folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _NO_LETTERS.sub(between, folded)

@@ -1,0 +1,133 @@
+"""Text into JSON: strictly where it is JSON, repaired where it is nearly JSON, refused where it is none.
+
+The cheap and certain ways come first: most texts are strict JSON, most others are mended without a
+guess. json-repair, which guesses, has what is left.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from tasks.assemble.mend import Mended, NotMendedError, mend
+from tasks.assemble.notes import Code, Notes, UnusableError
+from tasks.assemble.patch import patch
+
+START = re.compile(
+    r"""\{ \s* (?: ["'\u201c\u2018}\\] | // | /\* | \# | [A-Za-z_]\w*\s*: )  # an object: a key, a comment, an end
+      | \[ \s* [\[{]                                                          # a list of objects""",
+    re.VERBOSE,
+)
+"""Where JSON begins in a text. `{placeholder}` and `[1]` in a sentence do not count."""
+
+_DECODER = json.JSONDecoder(strict=False)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_ESCAPED = re.compile(r'[{\[]\s*(?:\\[nrt]\s*)*\\"')
+_INSIDE = re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL)
+
+
+def parse(text: str, notes: Notes) -> Any:
+    """The JSON in `text`. Values are as the text has them; `clean` is for the caller.
+
+    A text in which several objects follow each other gives the list of them.
+
+    Args:
+        notes: hears of every repair, of text around the JSON, and of an end that is missing.
+
+    Raises:
+        UnusableError: there is no object or list of objects in the text, or it is beyond repair. What is
+            left after a guess would be somebody's invention.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        objection = error.msg
+    try:
+        values = _repaired(text, notes, objection)
+    except RecursionError:
+        raise UnusableError("its JSON is nested too deeply", text) from None
+    if len(values) > 1:
+        notes.add(Code.SEVERAL_OBJECTS, f"the text holds {len(values)} JSON values where one is due")
+        return values
+    return values[0]
+
+
+def _repaired(text: str, notes: Notes, objection: str) -> list[Any]:
+    found = START.search(text)
+    if found is None:
+        raise UnusableError("there is no JSON object in its text", text)
+    if _ESCAPED.match(text, found.start()):
+        return [parse(_unescaped(text, found.start()), notes)]
+    first, how = _first(text, found.start())
+    notes.add(Code.JSON_REPAIRED, f"{how} ({objection})")
+    values = [first, *_following(text, first.end)]
+    for read in values:
+        if read.is_cut:
+            notes.add(Code.OUTPUT_TRUNCATED, "its JSON ends before its end", _last_field(read.value))
+    return [read.value for read in values]
+
+
+def _first(text: str, start: int) -> tuple[Mended, str]:
+    """The JSON value at `start` and how it was read."""
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except ValueError:
+        until = _to_last_fence(text, start)
+    else:
+        is_alone = not text[:start].strip() and not text[end:].strip()
+        return Mended(
+            value, end, is_cut=False
+        ), f"its JSON {'is not strict' if is_alone else 'stands in other text'}"
+    try:
+        return mend(until, start), "its JSON was misspelt and was mended"
+    except NotMendedError:
+        inner = until[start:]
+        return Mended(
+            patch(inner), len(text), not _is_closed(inner)
+        ), "its JSON was broken and was patched by guess"
+
+
+def _following(text: str, end: int) -> Iterator[Mended]:
+    """The JSON values after `end`, up to one that is none."""
+    while found := START.search(text, end):
+        try:
+            read = mend(_to_last_fence(text, found.start()), found.start())
+        except NotMendedError:
+            return
+        yield read
+        end = read.end
+
+
+def _to_last_fence(text: str, start: int) -> str:
+    """The text without the last Markdown fence after `start` and what follows it."""
+    fence = text.rfind("```", start)
+    return text if fence < 0 else text[:fence]
+
+
+def _unescaped(text: str, start: int) -> str:
+    """The text from `start` on, which is the inside of a JSON string, as that string reads."""
+    inside = _INSIDE.match(text, start)
+    try:
+        return str(_DECODER.decode(f'"{inside[0] if inside else ""}"'))
+    except ValueError:
+        raise UnusableError("it is a JSON string that cannot be read", text) from None
+
+
+def _is_closed(text: str) -> bool:
+    """Whether every bracket outside of a string has its end."""
+    bare = _STRING.sub("", text)
+    return bare.count("{") + bare.count("[") <= bare.count("}") + bare.count("]")
+
+
+def _last_field(value: Any) -> str | None:
+    """The path of the value written last: the one a missing end may have cut."""
+    path = ""
+    while value and isinstance(value, dict | list):
+        if isinstance(value, list):
+            path, value = f"{path}[{len(value) - 1}]", value[-1]
+        else:
+            key = next(reversed(value))
+            path, value = f"{path}.{key if key.isidentifier() else '*'}", value[key]
+    return path.removeprefix(".") or None

@@ -1,0 +1,160 @@
+"""The sections of a dossier, put together from what the steps said of each field."""
+
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+
+from tasks.assemble.clean import as_list, is_nothing
+from tasks.assemble.composer import as_network, as_written
+from tasks.assemble.fields import Many, fill
+from tasks.assemble.notes import Code, Notes
+from tasks.assemble.outputs import Outputs
+from tasks.assemble.shapes import ANY, PLACES, SECTIONS
+from tasks.assemble.steps import (
+    CLIENT_RESEARCH,
+    CLIENT_SPECIFIC,
+    COMPOSER,
+    CONTACTS,
+    ENTITY,
+    INSIGHT,
+    INTRO,
+    LEAD_INTELLIGENCE,
+    MEDIA,
+    OPPORTUNITY,
+    SIGNALS,
+    STEPS,
+    STRATEGY,
+)
+
+Sections = dict[str, dict[str, Any]]
+
+SHOWN = (
+    ("find_leads", "primary_buying_signal"),
+    ("find_leads", "company_snapshot"),
+    ("find_leads", "opportunity_intelligence"),
+    ("enrich_lead", "company_deep_dive"),
+    ("enrich_lead", "network_intelligence"),
+    ("insight", "the_math"),
+    ("insight", "deal_strategy"),
+    ("insight", "competitive_positioning"),
+    ("insight", "decision_making_process"),
+)
+"""What the app gives a panel of its own."""
+
+_ORDER = (SIGNALS, INTRO, LEAD_INTELLIGENCE, OPPORTUNITY, STRATEGY, CLIENT_SPECIFIC)
+"""Who is heard first. SIGNALS' urgency wins over INTRO's (domain, "Steps that matter")."""
+
+_PEOPLE = frozenset({"contacts", "email_scripts"})
+"""What the composer says of people: enrichment and copy like any other."""
+
+
+def sections(outputs: Outputs, notes: Notes) -> Sections:
+    """The five sections, every known field in its shape and its place, unknown ones in their step's section.
+
+    Who wins where several steps have a value for one field: the writer that is asked for it, then other
+    writers, then the composer, then `07B_INSIGHT` (domain: it "fills the fields that STRATEGY left empty").
+    Losers fill what the winner left out, level by level; where they differ there is a notice. Research
+    for the client (`5C_CLIENT_SPECIFIC`) is merged: its items and warm paths follow those that are there.
+    """
+    made: Sections = {name: {} for name in SECTIONS}
+    for asked in (True, False):
+        for step in _ORDER:
+            fields = STEPS[step].fields
+            content = _signals(outputs.of(step)) if step == SIGNALS else outputs.of(step)
+            place(made, step, {name: item for name, item in content.items() if (name in fields) is asked}, notes)
+    place(made, COMPOSER, _without(as_written(outputs.of(COMPOSER)), _PEOPLE), notes)
+    place(made, INSIGHT, outputs.of(INSIGHT), notes)
+    place(made, ENTITY, _entity(outputs.of(ENTITY)), notes)
+    _merge_research(made, as_network(outputs.of(CLIENT_RESEARCH)), notes)
+    place(made, MEDIA, outputs.of(MEDIA), notes)
+    place(made, CONTACTS, _without(outputs.of(CONTACTS), STEPS[CONTACTS].lists), notes)
+    return made
+
+
+def place(made: Sections, step: str, content: dict[str, Any], notes: Notes) -> None:
+    """Put a step's fields where they belong and nobody has put a value yet; all but its sources."""
+    at = notes.at(step)
+    lost: list[str] = []
+    for name, value in content.items():
+        if name != "sources":
+            section, shape = PLACES.get(name, (STEPS[step].home, ANY))
+            lost += fill(made[section], {name: shape.fit(value, name, at)})
+    if lost:
+        fields = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 (five show which)
+        at.add(Code.OVERRULED, f"another step's value was kept in {len(lost)} places: {fields}")
+
+
+def complete(made: Sections, notes: Notes) -> None:
+    """Give every section every known field, [] for a list and null for the rest, and tell of empty panels."""
+    for name, fields in SECTIONS.items():
+        for field, shape in fields.items():
+            made[name].setdefault(field, [] if isinstance(shape, Many) else None)
+    for name, field in SHOWN:
+        if is_nothing(made[name][field]):
+            notes.add(Code.SECTION_MISSING, "no step has written it", f"{name}.{field}")
+
+
+def primary_signal(made: Sections) -> str | None:
+    """The primary buying signal in one line: its signal, else its headline, description or type."""
+    signal = made["find_leads"].get("primary_buying_signal") or {}
+    said = (signal.get(name) for name in ("signal", "headline", "description", "signal_type"))
+    return next((text for text in said if isinstance(text, str) and text.strip()), None)
+
+
+def _without(content: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in names}
+
+
+def _signals(content: dict[str, Any]) -> dict[str, Any]:
+    """SIGNALS' content; of several primary signals the first is it and the others are additional ones."""
+    primary = [signal for signal in as_list(content.get("primary_buying_signal")) if not is_nothing(signal)]
+    if len(primary) < 2:  # noqa: PLR2004 (one is as it should be)
+        return content
+    others = [*primary[1:], *as_list(content.get("additional_signals"))]
+    return content | {"primary_buying_signal": primary[0], "additional_signals": others}
+
+
+def _entity(content: dict[str, Any]) -> dict[str, Any]:
+    """The resolved entity under its name; a step that gives its fields without one gives the entity itself."""
+    if not content or "resolved_entity" in content:
+        return content
+    return {"resolved_entity": {name: value for name, value in content.items() if name != "sources"}}
+
+
+def _merge_research(made: Sections, research: dict[str, Any], notes: Notes) -> None:
+    """Lay research for the client beside what is there: items and warm paths of both, each once."""
+    for name, inner, key in (
+        ("custom_research", "items", "criteria_name"),
+        ("network_intelligence", "warm_paths", "name"),
+    ):
+        section, shape = PLACES[name]
+        fresh = shape.fit(research.get(name), name, notes.at(CLIENT_RESEARCH))
+        present = made[section].get(name)
+        if isinstance(fresh, dict) and isinstance(present, dict):
+            present[inner] = _merged(as_list(present.get(inner)), fresh.pop(inner), key)
+            fill(present, fresh)
+        elif fresh:
+            made[section][name] = fresh
+    place(made, CLIENT_RESEARCH, _without(research, {"custom_research", "network_intelligence"}), notes)
+
+
+def _merged(present: list[Any], fresh: list[Any], key: str) -> list[Any]:
+    """The items of both lists. Of two with one `key` the fresh one fills the other and lengthens its lists."""
+    merged = list(present)
+    known = {item[key]: item for item in present if isinstance(item, dict) and isinstance(item.get(key), str)}
+    for item in fresh:
+        same = known.get(str(item.get(key))) if isinstance(item, dict) else None
+        if same is None:
+            merged.append(item)
+            continue
+        for name, value in item.items():
+            if isinstance(value, list) and isinstance(same.get(name), list):
+                same[name] = _united(same[name], value)
+        fill(same, item)
+    return merged
+
+
+def _united(first: list[Any], second: list[Any]) -> list[Any]:
+    """The items of both lists, each once, however large they are."""
+    return list({orjson.dumps(item, option=orjson.OPT_SORT_KEYS): item for item in first + second}.values())

@@ -1,0 +1,190 @@
+"""What is around a step's content comes off, whoever put it there and in whatever order."""
+
+import json
+
+import pytest
+
+from tasks.assemble.envelope import LAYERS, unwrap
+from tasks.assemble.notes import Notes, UnusableError
+from tasks.assemble.steps import STEPS
+
+CONTENT = {"company_name": "Acme", "lead_score": 70}
+TEXT = json.dumps(CONTENT)
+
+
+def opened(output, step="10_WRITER_INTRO"):
+    notes = Notes()
+    return unwrap(output, STEPS[step], notes), [notice.code for notice in notes.all()]
+
+
+def responses(*texts, **fields):
+    parts = [{"type": "output_text", "text": text} for text in texts]
+    blocks = [{"type": "reasoning", "summary": []}, {"type": "web_search_call"}]
+    return {"object": "response", "output": [*blocks, {"type": "message", "content": parts}]} | fields
+
+
+def chat(content, **choice):
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": content}} | choice]}
+
+
+def anthropic(*texts, **fields):
+    return {"type": "message", "role": "assistant", "content": [{"type": "text", "text": text} for text in texts]} | fields
+
+
+def gemini(*parts, **candidate):
+    return {"candidates": [{"content": {"role": "model", "parts": list(parts)}} | candidate]}
+
+
+ENVELOPES = [
+    responses(TEXT),
+    responses(TEXT[:10], TEXT[10:20], TEXT[20:]),
+    [responses(TEXT)],
+    responses(TEXT)["output"],
+    chat(TEXT),
+    chat([{"type": "text", "text": TEXT[:9]}, {"type": "text", "text": TEXT[9:]}]),
+    chat(CONTENT),
+    chat(TEXT)["choices"][0]["message"],
+    anthropic(TEXT),
+    anthropic(TEXT[:5], TEXT[5:]),
+    anthropic(TEXT)["content"],
+    gemini({"text": TEXT}),
+    gemini({"text": "let me think", "thought": True}, {"text": TEXT[:9]}, {"text": TEXT[9:]}),
+    {"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": TEXT}], "role": "assistant"},
+    {"result": CONTENT},
+    {"result": {"result": CONTENT}},
+    {"text": TEXT},
+    {"output": TEXT},
+    {"data": [CONTENT]},
+    {"response": {"v1_buckets": CONTENT}},
+    {"find_leads": CONTENT},
+    {"RESULT": {"COMPANY_NAME": "Acme", "LEAD_SCORE": 70}},
+    {"companyName": "Acme", "leadScore": 70},
+    {"status": "ok", "result": CONTENT, "usage": {"tokens": 1}, "error": None},
+    json.dumps(TEXT),
+    json.dumps(json.dumps(TEXT)),
+    [TEXT],
+]
+
+
+@pytest.mark.parametrize("output", ENVELOPES)
+def test_an_envelope_comes_off(output):
+    assert opened(output) == (CONTENT, [])
+
+
+@pytest.mark.parametrize("inner", ENVELOPES)
+def test_envelopes_come_off_in_any_order(inner):
+    for outer in (responses(json.dumps(inner)), chat(json.dumps(inner)), {"result": inner}, {"text": json.dumps(inner)}):
+        assert opened(outer) == (CONTENT, [])
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        responses(TEXT, status="incomplete"),
+        chat(TEXT, finish_reason="length"),
+        anthropic(TEXT, stop_reason="max_tokens"),
+        gemini({"text": TEXT}, finishReason="MAX_TOKENS"),
+    ],
+)
+def test_an_answer_that_was_cut_short_is_told(output):
+    assert opened(output) == (CONTENT, ["output_truncated"])
+
+
+def test_what_stands_beside_a_wrapper_is_kept_and_the_carriers_own_is_not():
+    output = {"status": "ok", "model": "m", "data": CONTENT, "sources": ["https://a.example"], "confidence": 0.5}
+    assert opened(output)[0] == CONTENT | {"sources": ["https://a.example"], "confidence": 0.5}
+
+
+def test_sections_side_by_side_are_one_content():
+    output = {"insight": {"the_math": {"bottom_line": "x"}}, "copy": {"objections": []}}
+    assert opened(output, "10_WRITER_STRATEGY")[0] == {"the_math": {"bottom_line": "x"}, "objections": []}
+
+
+def test_a_wrapper_with_an_object_comes_before_one_with_text():
+    assert opened({"message": "done", "data": CONTENT})[0] == CONTENT | {"message": "done"}
+
+
+def test_a_wrappers_name_inside_the_content_is_a_field_of_it():
+    assert opened(CONTENT | {"data": {"a": 1}, "text": "hello"})[0] == CONTENT | {"data": {"a": 1}, "text": "hello"}
+
+
+def test_several_objects_where_one_is_due_are_one_and_the_later_counts():
+    content, codes = opened([{"company_name": "Old", "one_liner": "kept"}, {"company_name": "New"}])
+    assert content == {"company_name": "New", "one_liner": "kept"}
+    assert codes == ["several_objects"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        [{"name": "A"}, {"name": "B"}],
+        {"contacts": [{"name": "A"}, {"name": "B"}]},
+        [{"contacts": [{"name": "A"}]}, {"contacts": [{"name": "B"}]}],
+        [{"result": {"name": "A"}}, {"text": '{"name": "B"}'}],
+        {"result": [{"name": "A"}, {"name": "B"}]},
+        {"enrich_contacts": [{"name": "A"}, {"name": "B"}]},
+        responses('[{"name": "A"}, {"name": "B"}]'),
+        responses('{"name": "A"}\n{"name": "B"}'),
+        ['{"name": "A"}', '{"name": "B"}'],
+    ],
+)
+def test_a_list_of_people_is_known_by_its_first_name_however_it_comes(output):
+    assert opened(output, "6_ENRICH_CONTACTS")[0] == {"contacts": [{"name": "A"}, {"name": "B"}]}
+
+
+def test_a_list_of_one_person_stays_a_list():
+    assert opened([{"name": "A"}], "6_ENRICH_CONTACTS")[0] == {"contacts": [{"name": "A"}]}
+
+
+@pytest.mark.parametrize("output", [[], {"contacts": []}, {"result": []}, {"contacts": None}, "[]"])
+def test_nobody_is_a_list_of_people_too(output):
+    assert opened(output, "6_ENRICH_CONTACTS")[0]["contacts"] in ([], None)
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        (None, "no JSON object"),
+        (7, "no JSON object"),
+        ("", "no JSON object"),
+        ("I could not find enough.", "no JSON object"),
+        (responses("I could not find enough."), "no JSON object"),
+        (responses(), "said nothing"),
+        ({"object": "response", "status": "failed", "output": []}, "said nothing"),
+        ({"choices": []}, "said nothing"),
+        (chat(None), "said nothing"),
+        (chat(None) | {"choices": [{"message": {"content": None, "refusal": "I will not."}}]}, "no JSON object"),
+        ({}, "none of the fields"),
+        ({"error": "rate limit"}, "none of the fields"),
+        ({"company_name": None, "one_liner": "N/A"}, "none of the fields"),
+        ({"the_math": {"bottom_line": "another step's"}}, "none of the fields"),
+        ([], "empty list"),
+        ({"result": {"result": None}}, "none of the fields"),
+    ],
+)
+def test_what_is_not_the_steps_content_is_refused(output, says):
+    with pytest.raises(UnusableError) as caught:
+        opened(output)
+    assert says in caught.value.detail
+
+
+@pytest.mark.parametrize("output", [{"object": "response", "status": "failed", "output": []}, {"choices": []}])
+def test_an_answer_that_never_came_is_not_a_list_of_nobody(output):
+    with pytest.raises(UnusableError, match="said nothing"):
+        opened(output, "6_ENRICH_CONTACTS")
+
+
+def test_envelopes_without_end_are_refused():
+    output = CONTENT
+    for _ in range(LAYERS + 1):
+        output = {"result": output}
+    with pytest.raises(UnusableError, match="envelopes around each other"):
+        opened(output)
+
+
+def test_replaced_characters_are_counted_once():
+    notes = Notes()
+    unwrap(responses('{"company_name": "A\ufffd\\u0000\\ud800"}'), STEPS["10_WRITER_INTRO"], notes)
+    assert [notice.detail for notice in notes.all() if notice.code == "characters_replaced"] == [
+        "characters that cannot be stored are U+FFFD now: 3"
+    ]

@@ -1,0 +1,183 @@
+"""Text becomes JSON where it is nearly JSON, says how, and is refused where it is none."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.assemble.mend import NotMendedError, mend
+from tasks.assemble.notes import Notes, UnusableError
+from tasks.assemble.patch import LONGEST, patch
+from tasks.assemble.repair import parse
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(st.text(), PLAIN, min_size=1, max_size=5)
+
+
+def read(text):
+    notes = Notes()
+    return parse(text, notes), [notice.code for notice in notes.all()]
+
+
+def test_strict_json_is_read_without_a_word():
+    assert read('{"a": [1, null, "\\u00e9"]}') == ({"a": [1, None, "é"]}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('```json\n{"a": 1}\n```', {"a": 1}),
+        ('Here you are:\n\n```\n{"a": 1}\n```\nAnything else?', {"a": 1}),
+        ('Of course! {"a": 1} I hope this helps, see [1].', {"a": 1}),
+        ('Use {placeholder} and [1] as in {"a": 1}', {"a": 1}),
+        ('\ufeff{"a": 1}', {"a": 1}),
+        ('{"a": 1, // a comment, with "quotes" and it\'s\n "b": 2}', {"a": 1, "b": 2}),
+        ('{\n// first\n"a": "http://x.example/#top", /* two\nlines */ "b": 2, # three\n}', {"a": "http://x.example/#top", "b": 2}),
+        ('{"a": [1, 2,], "b": {},}', {"a": [1, 2], "b": {}}),
+        ("{'a': 'it's', 'b': 'she said \"no\"', 'c': 'x \\' y'}", {"a": "it's", "b": 'she said "no"', "c": "x ' y"}),
+        ("{“a”: “one “two” three”, “b”: “it’s”}", {"a": "one “two” three", "b": "it’s"}),
+        ("{‘a’: ‘b’}", {"a": "b"}),
+        ('{"a": "he said "hi" to me", "b": 1}', {"a": 'he said "hi" to me', "b": 1}),
+        ('{"a": "two\nlines\tand a tab"}', {"a": "two\nlines\tand a tab"}),
+        ('{"a": "C:\\dir\\new"}', {"a": "C:\\dir\new"}),
+        ("{a: True, b_c: False, d: None, e: undefined}", {"a": True, "b_c": False, "d": None, "e": None}),
+        ("{'a': NaN, 'b': -Infinity, 'c': [Infinity]}", {"a": None, "b": None, "c": [None]}),
+        ('{"a": 1 "b": 2}', {"a": 1, "b": 2}),
+        ('{"a": ["x" "y"]}', {"a": ["x", "y"]}),
+        ('{\\"a\\": \\"b\\\\nc\\"}', {"a": "b\nc"}),
+        ('"{\\"a\\": \\"cut off here', {"a": "cut off here"}),
+        ('[{"a": 1}, {"b": 2},]', [{"a": 1}, {"b": 2}]),
+    ],
+)
+def test_text_that_is_nearly_json_is_read_as_it_was_meant(text, value):
+    found, codes = read(text)
+    assert found == value
+    assert set(codes) <= {"json_repaired", "output_truncated"}
+    assert codes or text.startswith(("{\\", '"{'))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "field"),
+    [
+        ('{"a": {"b": "cut off he', {"a": {"b": "cut off he"}}, "a.b"),
+        ('{"a": [{"b": 1}, {"c": "x', {"a": [{"b": 1}, {"c": "x"}]}, "a[1].c"),
+        ('{"score": 8', {}, None),
+        ('{"a": 1, "is_it": tru', {"a": 1}, "a"),
+        ('{"a": 1, "b', {"a": 1}, "a"),
+        ('{"a": 1, "b":', {"a": 1}, "a"),
+        ('{"a": "x\\', {"a": "x"}, "a"),
+        ('{"a": "x\\u12', {"a": "x"}, "a"),
+        ('```json\n{"a": "x", "b": ["y"\n```', {"a": "x", "b": ["y"]}, "b[0]"),
+        ('{"Jane Doe": "x', {"Jane Doe": "x"}, "*"),
+    ],
+)
+def test_of_a_text_that_was_cut_off_what_is_certain_is_kept(text, value, field):
+    notes = Notes()
+    assert parse(text, notes) == value
+    (cut,) = [notice for notice in notes.all() if notice.code == "output_truncated"]
+    assert cut.field == field
+
+
+def test_objects_after_each_other_are_all_found():
+    assert read('first {"a": 1} then {"b": 2,} and {"c": 3') == (
+        [{"a": 1}, {"b": 2}, {}],
+        ["json_repaired", "output_truncated", "several_objects"],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "no", "I could not find {anything} here [1].", "{}" * 0, "[", "{{{", '"just "a" text', "]}", "<html>", "{(}", "\x00"],
+)
+def test_where_there_is_no_json_object_nothing_is_made_up(text):
+    with pytest.raises(UnusableError):
+        value, _ = read(text)
+        assert value == {}  # an opening bracket alone is an object cut off at once
+        raise UnusableError("", text)
+
+
+def test_how_it_was_read_is_told():
+    def told(text):
+        notes = Notes()
+        parse(text, notes)
+        return notes.all()[0].detail
+
+    assert "stands in other text" in told('so: {"a": 1}')
+    assert "is not strict" in told('{"a": NaN}')
+    assert "was mended" in told('{"a": 1,}')
+    assert "by guess" in told('{"a": 1 "b": 2}')
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"a": [' * 50_000 + "1,", "x: " + "[[" * 60_000])
+def test_hostile_nesting_is_refused(text):
+    with pytest.raises(UnusableError):
+        read(text)
+
+
+@pytest.mark.parametrize("motif", ['{"', '["', "{]", ']{"', '\\"([', '"},', "('", "{a],", "}]", "“", '"“:', "/*", "((", '" "', ",", "{'a':"])
+@pytest.mark.parametrize("opening", ['{"a": ', "[{", "{'a': '"])
+def test_hostile_repetition_takes_no_longer_than_a_few_seconds(opening, motif):
+    text = opening + motif * (60_000 // len(motif))
+    started = time.process_time()
+    for cut in (LONGEST, len(text)):
+        try:
+            read(text[:cut])
+        except UnusableError:
+            pass
+    assert time.process_time() - started < 10
+
+
+def test_a_text_too_long_to_be_patched_is_refused():
+    broken = '{"a": 1 "b": 2, '
+    assert patch(broken + '"c": "x"}')["b"] == 2
+    with pytest.raises(UnusableError, match="too long"):
+        patch(broken + '"c": "' + "x" * LONGEST + '"}')
+
+
+@given(OBJECTS)
+def test_mending_strict_json_changes_nothing(value):
+    text = json.dumps(value)
+    assert mend(text, 0).value == value
+    assert mend(text + " and prose", 0).end == len(text)
+
+
+@given(OBJECTS, st.data())
+def test_a_cut_object_is_read_as_a_part_of_the_whole(value, data):
+    text = json.dumps(value)
+    cut = text[: data.draw(st.integers(1, len(text) - 1))]
+    mended = mend(cut, 0)
+    assert mended.is_cut
+    assert is_part(mended.value, value)
+
+
+def is_part(part, whole):
+    """Whether nothing is in `part` that is not in `whole` at the same place, texts being cut."""
+    match part:
+        case dict():
+            return all(key in whole and is_part(item, whole[key]) for key, item in part.items())
+        case list():
+            return all(map(is_part, part, whole))
+        case str():
+            return whole.startswith(part)
+        case _:
+            return part == whole
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet='{}[]":,\'\\/*#ab1 \n“”‘’-.tN', max_size=40))
+def test_any_text_is_read_or_refused(text):
+    for attempt in (text, '{"a": ' + text, '{"a": "' + text + '"}'):
+        try:
+            read(attempt)
+        except UnusableError as error:
+            assert error.detail
+        try:
+            mend("{" + attempt, 0)
+        except NotMendedError:
+            pass
