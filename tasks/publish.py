@@ -8,13 +8,13 @@ from models.orders import PublishOrder
 from tasks.assemble import assemble
 from tasks.load import load_run
 from tasks.store import close_run, daily_batch, replace_contacts, store_error, upsert_dossier
-from worker.attempt import holding
+from worker.attempt import JobFailed, holding
 from worker.celery import app
 from worker.db import transaction
 from worker.settings import settings
 
 
-@app.task(name=JobKind.PUBLISH.value)
+@app.task(name=JobKind.PUBLISH.value, throws=(JobFailed,))
 def publish_run(*, job_id: str, run_id: str = "") -> None:
     """Publish one accepted run. Safe to receive twice: only the holder of the claim writes."""
     del run_id  # there to be searched for in Flower; the row says what to do
@@ -43,7 +43,7 @@ def publish_run(*, job_id: str, run_id: str = "") -> None:
             )
 
 
-@app.task(name=JobKind.PREVIEW.value)
+@app.task(name=JobKind.PREVIEW.value, throws=(JobFailed,))
 def preview_run(*, job_id: str, run_id: str = "") -> None:
     """Assemble a run as a publish would, and keep what came out as the job's result. Writes nothing else."""
     del run_id

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from worker import db, logs
 from worker.servers import broker_url
@@ -40,7 +40,7 @@ def configuration() -> dict[str, Any]:
         "task_soft_time_limit": config.task_soft_limit,
         "task_time_limit": config.task_time_limit,
         "task_routes": {pattern: {"queue": queue} for pattern, queue in QUEUE_OF.items()},
-        "task_queues": [Queue(name) for name in QUEUE_OF.values()],
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUE_OF.values()],
         "task_default_queue": "publish",
         "task_create_missing_queues": False,  # a mistyped queue is an error, not a place nobody looks at
         "worker_disable_prefetch": True,

@@ -152,9 +152,9 @@ class Forbidden(Permanent):
 
 
 class NotFound(Permanent):
-    """No such path."""
+    """No such path, or no such key."""
 
-    code, title, status = "not_found", "No such path", 404
+    code, title, status = "not_found", "Not found", 404
 
 
 class MethodNotAllowed(Permanent):

@@ -59,6 +59,9 @@ def configure(level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level or config.log_level)
+    for server in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(server).handlers = []
+        logging.getLogger(server).propagate = True
     # Celery says each task's success in a line of its own; our own line says it with the ids.
     for talker in ("celery.app.trace", "celery.worker.strategy", "alembic.runtime", "httpx2"):
         logging.getLogger(talker).setLevel(logging.WARNING)

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "COLUMNLINE_"
 
@@ -50,7 +52,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("REDIS_URL"),
         description="the broker: redis, rediss, redis+socket, redis+sentinel or amqp; absent: embedded",
     )
-    data_dir: Path = Field(default=Path(".columnline"), description="embedded servers' data")
+    data_dir: Path = Field(default=Path(".columnline"), description="embedded servers' data, and signs of life")
     host: str = Field(default="127.0.0.1", description="address the bridge listens on under `up`")
     port: int = Field(default=8000, ge=0, le=65535, description="port of the bridge under `up`")
     log_format: str = Field(
@@ -88,6 +90,10 @@ class Settings(BaseSettings):
         scheme, found, rest = url.get_secret_value().strip().partition("://")
         if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
             raise ValueError("must begin with postgresql://")
+        try:
+            make_url(f"postgresql+psycopg://{rest}")
+        except (ArgumentError, ValueError):
+            raise ValueError("is no URL; look at its port, and at characters that must be escaped") from None
         return SecretStr(f"postgresql+psycopg://{rest}")
 
     @field_validator("redis_url")
@@ -110,12 +116,19 @@ class Settings(BaseSettings):
             "lease",
             "visibility_timeout",
         )
-        for lower, upper in itertools.pairwise(chain):
-            if not getattr(self, lower) < getattr(self, upper):
-                raise ValueError(
-                    f"{PREFIX}{lower.upper()} ({getattr(self, lower):g} s) must be below "
-                    f"{PREFIX}{upper.upper()} ({getattr(self, upper):g} s)"
-                )
+        wrong = [
+            f"{env_name(lower)} ({getattr(self, lower):g} s) must be below "
+            f"{env_name(upper)} ({getattr(self, upper):g} s)"
+            for lower, upper in itertools.pairwise(chain)
+            if not getattr(self, lower) < getattr(self, upper)
+        ]
+        if self.backoff_base > self.backoff_cap:
+            wrong.append(
+                f"{env_name('backoff_base')} ({self.backoff_base:g} s) must not be above "
+                f"{env_name('backoff_cap')} ({self.backoff_cap:g} s)"
+            )
+        if wrong:
+            raise ValueError("\n  ".join(wrong))
         return self
 
     @property
@@ -152,8 +165,10 @@ def _unknown_names() -> list[str]:
     problems = []
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            near = difflib.get_close_matches(
+                name.removeprefix(PREFIX), [n.removeprefix(PREFIX) for n in known], n=1
+            )
+            hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
             problems.append(f"{name}: no such setting{hint}")
     return problems
 

@@ -46,6 +46,7 @@ class _Person:
 
     layers: list[dict[str, Any]]
     at: str
+    name: str | None
 
     def text(self, names: tuple[str, ...]) -> str | None:
         """The newest text under the first of `names` that has one."""
@@ -91,7 +92,7 @@ def people(
     set_aside = _enrich(persons, roster, enriched, notes.at(INDIVIDUAL))
     chosen: list[tuple[int, str]] = []
     for place, person in enumerate(persons):
-        name = next((name for layer in person.layers[::-1] if (name := name_of(layer))), None)
+        name = person.name or next(filter(None, map(name_of, person.layers)), None)
         reason = _no_person(name, person, company)
         if name is None or reason:
             notes.at(CONTACTS).add(Code.NOT_A_PERSON, f"set aside: {reason}", person.at)
@@ -141,7 +142,7 @@ def _persons(entries: list[dict[str, Any]], notes: Notes) -> tuple[list[int], li
             notes.add(Code.CONTACT_DUPLICATE, "listed before under the same name and title", f"contacts[{place}]")
             persons[owner].layers.append(entry)
         else:
-            persons.append(_Person([entry], f"contacts[{place}]"))
+            persons.append(_Person([entry], f"contacts[{place}]", name_of(entry)))
     return owners, persons
 
 

@@ -81,7 +81,9 @@ class _Opener:
         if any(map(is_block, items)):
             return self.open(joined(items, items), layers)
         if self._step.lists:
-            return self._listed([self.open(item, layers) if self._holds_more(item) else item for item in items])
+            opened = [self.open(item, layers) if self._holds_more(item) else item for item in items]
+            is_document = len(items) == 1 and opened[0] is not items[0]
+            return opened[0] if is_document else self._listed(opened)
         if not items:
             raise UnusableError("an empty list where one object is due", items)
         return self._as_one([self.open(item, layers) for item in items])

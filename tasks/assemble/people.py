@@ -118,8 +118,9 @@ def _ordered(name: str) -> str:
 
 def _plain(text: str, between: str = "") -> str:
     """Letters and digits only, in lower case and without accents."""
-    folded = text.casefold().translate(_APOSTROPHES)
-    if not folded.isascii():
-        letters = unicodedata.normalize("NFKD", folded).translate(_FOLDED)
-        folded = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return _NO_LETTERS.sub(between, folded)
+    if text.isascii():
+        letters = text.casefold()
+    else:
+        letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold()).translate(_FOLDED)
+        letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _NO_LETTERS.sub(between, letters.translate(_APOSTROPHES))

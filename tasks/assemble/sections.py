@@ -45,8 +45,8 @@ SHOWN = (
 _ORDER = (SIGNALS, INTRO, LEAD_INTELLIGENCE, OPPORTUNITY, STRATEGY, CLIENT_SPECIFIC)
 """Who is heard first. SIGNALS' urgency wins over INTRO's (domain, "Steps that matter")."""
 
-_PEOPLE = frozenset({"contacts", "email_scripts"})
-"""What the composer says of people: enrichment and copy like any other."""
+_APART = frozenset({"contacts", "email_scripts", "media"})
+"""What the composer says of people and pictures: enrichment, copy and media like any other."""
 
 
 def sections(outputs: Outputs, notes: Notes) -> Sections:
@@ -63,26 +63,29 @@ def sections(outputs: Outputs, notes: Notes) -> Sections:
             fields = STEPS[step].fields
             content = _signals(outputs.of(step)) if step == SIGNALS else outputs.of(step)
             place(made, step, {name: item for name, item in content.items() if (name in fields) is asked}, notes)
-    place(made, COMPOSER, _without(as_written(outputs.of(COMPOSER)), _PEOPLE), notes)
+    place(made, COMPOSER, _without(as_written(outputs.of(COMPOSER)), _APART), notes)
     place(made, INSIGHT, outputs.of(INSIGHT), notes)
     place(made, ENTITY, _entity(outputs.of(ENTITY)), notes)
     _merge_research(made, as_network(outputs.of(CLIENT_RESEARCH)), notes)
     place(made, MEDIA, outputs.of(MEDIA), notes)
+    place(made, COMPOSER, _media(outputs.of(COMPOSER)), notes, home="media")
     place(made, CONTACTS, _without(outputs.of(CONTACTS), STEPS[CONTACTS].lists), notes)
     return made
 
 
-def place(made: Sections, step: str, content: dict[str, Any], notes: Notes) -> None:
-    """Put a step's fields where they belong and nobody has put a value yet; all but its sources."""
+def place(made: Sections, step: str, content: dict[str, Any], notes: Notes, home: str | None = None) -> None:
+    """Put a step's fields where they belong and nobody has put a value yet; all but its sources.
+
+    Args:
+        home: the section of unknown fields; the step's where None.
+    """
     at = notes.at(step)
     lost: list[str] = []
     for name, value in content.items():
         if name != "sources":
-            section, shape = PLACES.get(name, (STEPS[step].home, ANY))
+            section, shape = PLACES.get(name, (home or STEPS[step].home, ANY))
             lost += fill(made[section], {name: shape.fit(value, name, at)})
-    if lost:
-        fields = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 (five show which)
-        at.add(Code.OVERRULED, f"another step's value was kept in {len(lost)} places: {fields}")
+    _tell(lost, at)
 
 
 def complete(made: Sections, notes: Notes) -> None:
@@ -102,8 +105,21 @@ def primary_signal(made: Sections) -> str | None:
     return next((text for text in said if isinstance(text, str) and text.strip()), None)
 
 
+def _tell(lost: list[str], notes: Notes) -> None:
+    """One notice for all the fields in which a step's values lost to another's."""
+    if lost:
+        fields = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 (five show which)
+        notes.add(Code.OVERRULED, f"another step's value was kept in {len(lost)} places: {fields}")
+
+
 def _without(content: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in names}
+
+
+def _media(composed: dict[str, Any]) -> dict[str, Any]:
+    """The composer's media; what is no object of them is kept as their note."""
+    media = composed.get("media")
+    return media if isinstance(media, dict) else {"note": media} if media else {}
 
 
 def _signals(content: dict[str, Any]) -> dict[str, Any]:
@@ -132,27 +148,31 @@ def _merge_research(made: Sections, research: dict[str, Any], notes: Notes) -> N
         fresh = shape.fit(research.get(name), name, notes.at(CLIENT_RESEARCH))
         present = made[section].get(name)
         if isinstance(fresh, dict) and isinstance(present, dict):
-            present[inner] = _merged(as_list(present.get(inner)), fresh.pop(inner), key)
-            fill(present, fresh)
+            lost = _merge(present.setdefault(inner, []), fresh.pop(inner), key, f"{name}.{inner}")
+            _tell(lost + fill(present, fresh, name), notes.at(CLIENT_RESEARCH))
         elif fresh:
             made[section][name] = fresh
     place(made, CLIENT_RESEARCH, _without(research, {"custom_research", "network_intelligence"}), notes)
 
 
-def _merged(present: list[Any], fresh: list[Any], key: str) -> list[Any]:
-    """The items of both lists. Of two with one `key` the fresh one fills the other and lengthens its lists."""
-    merged = list(present)
+def _merge(present: list[Any], fresh: list[Any], key: str, at: str) -> list[str]:
+    """Append `fresh` items to `present`. One whose `key` is there fills that item and lengthens its lists.
+
+    Returns:
+        The paths at which an item that was there has another value.
+    """
+    lost: list[str] = []
     known = {item[key]: item for item in present if isinstance(item, dict) and isinstance(item.get(key), str)}
     for item in fresh:
         same = known.get(str(item.get(key))) if isinstance(item, dict) else None
         if same is None:
-            merged.append(item)
+            present.append(item)
             continue
         for name, value in item.items():
             if isinstance(value, list) and isinstance(same.get(name), list):
-                same[name] = _united(same[name], value)
-        fill(same, item)
-    return merged
+                same[name] = item[name] = _united(same[name], value)
+        lost += fill(same, item, at)
+    return lost
 
 
 def _united(first: list[Any], second: list[Any]) -> list[Any]:

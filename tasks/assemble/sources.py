@@ -47,12 +47,13 @@ def _read(source: Any) -> dict[str, Any] | None:
         source = {"url": source}
     if not isinstance(source, dict):
         return None
-    url = next((source[name] for name in _URLS if source.get(name)), None)
+    url_key = next((name for name in _URLS if source.get(name)), "url")
+    url = source.get(url_key)
     if not isinstance(url, str) or not _LINK.fullmatch(url.strip()):
         return None
-    title = next((source[name] for name in _TITLES if isinstance(source.get(name), str)), None)
-    rest = {key: value for key, value in source.items() if key not in {*_URLS, *_TITLES}}
-    return {"title": title or url.strip(), "url": url.strip()} | rest
+    title_key = next((name for name in _TITLES if isinstance(source.get(name), str)), "title")
+    rest = {key: value for key, value in source.items() if key not in {url_key, title_key, "url", "title"}}
+    return {"title": source.get(title_key) or url.strip(), "url": url.strip()} | rest
 
 
 def _shown(source: Any) -> str:

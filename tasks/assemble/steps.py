@@ -140,7 +140,8 @@ STEPS = {
         _step(
             INDIVIDUAL,
             "name full_name contact_name first_name title job_title email phone linkedin_url linkedin bio_summary"
-            " bio_paragraph bio contacts",
+            " bio_paragraph bio tenure_months previous_companies education interesting_facts linkedin_summary"
+            " web_summary signal_relevance contacts",
             "enrich_lead",
             "enrich_contacts enrich_contact contact",
             lists=("contacts",),

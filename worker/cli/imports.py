@@ -27,16 +27,19 @@ def import_files(
     with reporting_errors(as_json=as_json):
         documents = [(path, read(path)) for path in files]
         documents.sort(key=lambda found: "run" in found[1])  # clients first: runs refer to them
-        run_ids = []
+        run_ids, clients = [], 0
         with db.transaction() as session:
             for _, document in track(documents, "importing", console=err, transient=True):
                 if "run" in document:
                     run_ids.append(import_run(session, document))
                 else:
-                    import_clients(session, document)
+                    clients += import_clients(session, document)
         if as_json:
-            print_json({"ok": True, "run_ids": run_ids})
-        else:
+            print_json({"ok": True, "run_ids": run_ids, "clients": clients})
+            return
+        if clients:
+            out.print(f"Imported {clients} clients.")
+        if run_ids:
             out.print(f"Imported {len(run_ids)} runs. Publish them: columnline publish {' '.join(run_ids)}")
 
 
@@ -84,10 +87,15 @@ def import_run(session: Session, document: dict[str, Any]) -> str:
     return run_id
 
 
-def import_clients(session: Session, document: dict[str, Any]) -> None:
-    """Insert the file's clients, or bring those that are there to what the file says."""
+def import_clients(session: Session, document: dict[str, Any]) -> int:
+    """Insert the file's clients, or bring those that are there to what the file says.
+
+    Returns:
+        How many pipeline clients the file has.
+    """
     for model, rows in ((Client, document.get("clients", [])), (V2Client, document["v2_clients"])):
         key = next(iter(model.__table__.primary_key)).name
         for row in rows:
             changes = {name: value for name, value in row.items() if name != key}
             session.execute(insert(model).values(**row).on_conflict_do_update(index_elements=[key], set_=changes))
+    return len(document["v2_clients"])

@@ -15,11 +15,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from worker.db import dumps
+from worker.embedded import EmbeddedServerError
 from worker.errors import ColumnlineError, Unavailable
-from worker.outcomes import is_outage
+from worker.outcomes import is_outage, sqlstate
 from worker.settings import SettingsError
 
-out = Console(highlight=False)
+_WIDE = 200  # a pipe has no width; a table in it is to be searched, so its ids must not break
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False)
 
 
@@ -36,6 +38,7 @@ class Exit(IntEnum):
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _NOT_FOUND = 404
+_NO_SUCH_TABLE = ("42P01", "42703")
 
 
 @contextmanager
@@ -48,7 +51,11 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
     except SettingsError as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(Exit.USAGE) from None
+    except EmbeddedServerError as error:
+        fail(Unavailable(str(error)), as_json=as_json)
     except (DBAPIError, PoolTimeoutError) as error:
+        if (sqlstate(error) or "").startswith(_NO_SUCH_TABLE):
+            fail(Unavailable("The database is not migrated. Run: columnline migrate."), as_json=as_json)
         if not is_outage(error):
             raise
         fail(

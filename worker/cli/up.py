@@ -3,9 +3,10 @@
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from models.jobs import Scope
 from worker import db, keys, migrate, servers
 from worker.celery import alive
 from worker.cli.output import Exit, err, out, reporting_errors
+from worker.errors import Validation
 from worker.settings import env_name, settings
 from worker.supervise import NotReadyError, Process, supervise
 
@@ -40,8 +42,11 @@ def up(
         address = prepare(port, data_dir)
         if (key := first_key()) is not None:
             out.print(f"Your first API key, shown this once:\n\n  {key}\n", soft_wrap=True)
-        out.print(f"Starting at {address} (API: {address}/docs). Ctrl-C stops everything.")
-        run(address, concurrency, flower=flower)
+        else:
+            out.print("There is a key already. Another: columnline keys create NAME --scope ops")
+        out.print("Starting. Ctrl-C stops everything.")
+        ready = f"Ready at {address}, described at {address}/docs."
+        run(address, concurrency, flower=flower, once_ready=lambda: out.print(ready), stay=True)
 
 
 def prepare(port: int | None, data_dir: Path | None) -> str:
@@ -55,7 +60,7 @@ def prepare(port: int | None, data_dir: Path | None) -> str:
     os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = servers.database_url(), servers.broker_url()
     migrate.upgrade(db.engine())
     host = settings().host
-    return f"http://{host}:{_free_port(host) if port == 0 else port or settings().port}"
+    return f"http://{host}:{_bindable(host, settings().port if port is None else port)}"
 
 
 def first_key() -> str | None:
@@ -65,7 +70,8 @@ def first_key() -> str | None:
         if any(key.revoked_at is None for key in known):
             return None
         taken = {key.name for key in known}
-        name = next(name for name in (FIRST_KEY, *(f"{FIRST_KEY}-{n}" for n in count(2))) if name not in taken)
+        names = chain([FIRST_KEY], (f"{FIRST_KEY}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in taken)
         return keys.create(session, name, Scope.OPS)
 
 
@@ -74,25 +80,33 @@ def run(
     concurrency: int,
     *,
     flower: bool = False,
-    once_ready: Callable[[], None] | None = None,
+    once_ready: Callable[[], None],
+    stay: bool = False,
     write: Callable[[str], None] = err.out,
 ) -> None:
-    """Run all processes until `once_ready` has returned or, without it, until a signal.
+    """Run all processes until `once_ready` has returned; with `stay`, until a signal.
 
     Args:
         address: where the bridge listens, as `prepare` returned it.
         concurrency: publishes at the same time.
         flower: whether to run Flower too, on its own port.
         once_ready: what to do once all of them are ready.
+        stay: whether to go on after that.
         write: takes each line the processes say.
     """
     db.dispose()  # the children have connections of their own
+
+    def body() -> None:
+        once_ready()
+        if stay:
+            threading.Event().wait()
+
     since = time.time()
     try:
         supervise(
             _processes(address, concurrency, os.environ, flower=flower),
             ready=lambda: _ready(address, since),
-            body=once_ready,
+            body=body,
             write=write,
             grace=settings().task_time_limit + 15,
         )
@@ -137,8 +151,21 @@ def _ready(address: str, since: float) -> bool:
         return False
 
 
-def _free_port(host: str) -> int:
+def _bindable(host: str, port: int) -> int:
+    """The port, or a free one for 0.
+
+    Raises:
+        Validation: somebody else has it.
+    """
     with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Validation(
+                f"Port {port} of {host} cannot be had: {error.strerror}. Choose another with --port; 0 picks a "
+                "free one.",
+                field="port",
+            ) from None
+        found: int = probe.getsockname()[1]
+        return found

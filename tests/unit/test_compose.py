@@ -1,0 +1,278 @@
+"""The image and the services are right, as far as reading can tell; tests/system/test_image.py runs them."""
+
+import itertools
+import os
+import re
+import tomllib
+
+import click
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from tests.image import (
+    ROOT,
+    SECRETS,
+    MissingVariable,
+    compose,
+    dockerfile,
+    final_stage,
+    from_the_context,
+    image_environment,
+    parse_command,
+    scripts,
+    seconds,
+    sent_to_the_builder,
+)
+from worker.bridge.publish import MAX_WAIT
+from worker.settings import Settings, env_name
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SERVICES = compose(**SECRETS)["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+NAMES = sorted(SERVICES)
+
+DOCUMENTED = {
+    "postgres": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"},  # the image's own page
+    "columnline": {
+        "PGPASSWORD",  # libpq: the password where the URL holds none
+        "FORWARDED_ALLOW_IPS",  # uvicorn: whose X-Forwarded-Proto is believed
+        "FLOWER_BASIC_AUTH",  # Flower: its option basic_auth
+        "PATH",
+        "PYTHONPATH",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+    },
+}
+
+
+def image_of(service):
+    return service["image"].partition(":")[0]
+
+
+def published(service):
+    return [port.split(":") for port in service.get("ports", [])]
+
+
+def test_every_part_of_the_system_is_a_service():
+    assert set(SERVICES) == {"postgres", "redis", "migrate", "bridge", "worker", "beat", "flower"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_has_a_health_check_unless_it_runs_once(name):
+    service = SERVICES[name]
+    if name == "migrate":
+        assert service["restart"] == "no"
+        assert "healthcheck" not in service
+    else:
+        assert service["restart"] == "unless-stopped"
+        check = service["healthcheck"]
+        assert check["test"][0] == "CMD", "in exec form: no shell to quote for"
+        assert seconds(check["timeout"]) <= seconds(check["interval"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_can_change_nothing_but_its_own_data(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["tmpfs"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices", "env_file"} & set(service)
+    assert all(re.fullmatch(r"[a-z]+:/[\w/]+", volume) for volume in service.get("volumes", [])), (
+        "named volumes only"
+    )
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_does_not_run_as_root(name):
+    if name in OURS:
+        user = [instruction.text for instruction in final_stage() if instruction.word == "USER"][-1]
+        assert int(user) >= 1000
+        assert "user" not in OURS[name]
+    else:
+        assert SERVICES[name]["user"] == image_of(SERVICES[name]), "the user that the image itself makes"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_is_reached_from_this_machine_alone(name):
+    assert all(address == "127.0.0.1" for address, _, _ in published(SERVICES[name]))
+    assert bool(published(SERVICES[name])) == (name in {"bridge", "flower"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_service_can_run_in_several_copies(name):
+    assert not {"container_name", "hostname"} & set(SERVICES[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variable_of_a_service_is_known_to_what_reads_it(name):
+    service = SERVICES[name]
+    known = {env_name(field) for field in Settings.model_fields} if name in OURS else set()
+    given = set(service.get("environment", {})) | (set(image_environment()) if name in OURS else set())
+    assert given <= known | DOCUMENTED.get(image_of(service), set())
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_the_settings_of_a_service_are_valid(name, monkeypatch):
+    for variable in {"DATABASE_URL", "REDIS_URL"} & set(os.environ):
+        monkeypatch.delenv(variable)
+    for variable, value in (image_environment() | OURS[name]["environment"]).items():
+        monkeypatch.setenv(variable, value)
+    config = Settings()
+    assert (config.database_url is not None) == (name in {"migrate", "bridge", "worker"}), "who reads the database"
+    assert (config.redis_url is not None) == (name != "migrate")
+    assert config.data_dir.is_relative_to(OURS[name]["tmpfs"][0])
+
+
+def test_who_reads_the_database_has_its_password_and_nobody_else():
+    assert {name for name, service in OURS.items() if "PGPASSWORD" in service["environment"]} == {
+        "migrate",
+        "bridge",
+        "worker",
+    }
+    assert (
+        SERVICES["bridge"]["environment"]["PGPASSWORD"] == SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    )
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_password_that_is_not_set_is_asked_for_by_name(name):
+    with pytest.raises(MissingVariable, match=rf"{name}: put it into \.env.*README"):
+        compose(**{other: value for other, value in SECRETS.items() if other != name})
+
+
+def test_no_password_is_written_in_the_files():
+    written = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    values = itertools.chain.from_iterable(service.get("environment", {}).items() for service in written.values())
+    secret = [value for variable, value in values if re.search("PASSWORD|AUTH|SECRET|TOKEN", variable)]
+    assert secret
+    assert all(value.startswith("${") and ":?" in value for value in secret)
+    assert not re.search(r"://\w+:[^@/]+@", (ROOT / "docker-compose.yml").read_text())
+
+
+def test_a_database_of_ones_own_takes_the_place_of_the_one_here():
+    own = "postgresql://me@db.example/app"
+    assert compose(DATABASE_URL=own, **SECRETS)["services"]["worker"]["environment"]["DATABASE_URL"] == own
+
+
+def test_the_database_that_is_made_is_the_one_that_is_used_and_checked():
+    made = SERVICES["postgres"]["environment"]
+    url = SERVICES["worker"]["environment"]["DATABASE_URL"]
+    assert url == f"postgresql://{made['POSTGRES_USER']}@postgres:5432/{made['POSTGRES_DB']}"
+    check = SERVICES["postgres"]["healthcheck"]["test"]
+    assert {f"--username={made['POSTGRES_USER']}", f"--dbname={made['POSTGRES_DB']}"} <= set(check)
+    assert "--host=127.0.0.1" in check, "the server that makes the data answers on the socket alone"
+
+
+@pytest.mark.parametrize("name", ["migrate", "bridge", "worker"])
+def test_nobody_reads_the_database_before_it_is_there_and_migrated(name):
+    needed = SERVICES[name]["depends_on"]
+    if name == "migrate":
+        assert needed["postgres"]["condition"] == "service_healthy"
+    else:
+        assert needed["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_redis_throws_nothing_away():
+    command = SERVICES["redis"]["command"]
+    assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+
+
+def test_a_worker_may_finish_its_task_before_it_is_killed():
+    assert seconds(SERVICES["worker"]["stop_grace_period"]) > Settings.model_fields["task_time_limit"].default + 10
+
+
+def test_the_bridge_may_answer_who_waits_before_it_is_killed():
+    assert seconds(SERVICES["bridge"]["stop_grace_period"]) > MAX_WAIT + 10
+
+
+@pytest.mark.parametrize("name", ["bridge", "flower"])
+def test_the_published_port_is_the_one_listened_on_and_checked(name):
+    ((_, _, inside),) = published(SERVICES[name])
+    command = " ".join(SERVICES[name]["command"]).replace("=", " ")
+    assert f"--port {inside}" in command
+    assert re.search(r"--(host|address) 0\.0\.0\.0", command), "within the container, on every address"
+    assert f"127.0.0.1:{inside}/" in SERVICES[name]["healthcheck"]["test"][-1]
+
+
+def test_the_script_columnline_is_the_one_the_project_installs():
+    module, _, function = PROJECT["scripts"]["columnline"].partition(":")
+    assert scripts() == {
+        "/venv/bin/columnline": f"#!/venv/bin/python\nfrom {module} import {function}\n\n{function}()\n"
+    }
+    assert image_environment()["PATH"].startswith("/venv/bin:")
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_a_command_is_one_that_exists_with_options_it_knows(name):
+    program, *arguments = OURS[name]["command"]
+    parse_command(program, arguments)
+
+
+def test_the_images_own_command_is_the_bridges():
+    (text,) = [instruction.text for instruction in final_stage() if instruction.word == "CMD"]
+    assert yaml.safe_load(text) == SERVICES["bridge"]["command"], "in exec form, so that signals reach it"
+
+
+def test_a_command_with_an_unknown_option_would_be_found():
+    with pytest.raises(click.NoSuchOption):
+        parse_command("celery", ["-A", "worker", "beat", "--concurrency", "2"])
+    with pytest.raises(KeyError):
+        parse_command("columnline", ["upgrade"])
+
+
+def test_images_are_pinned_to_a_major_version():
+    for service in SERVICES.values():
+        assert re.search(r":\d", service["image"]), service["image"]
+    bases = {instruction.words[0] for instruction in dockerfile() if instruction.word == "FROM"}
+    (base,) = bases  # what is built in one runs in the other
+    version = re.fullmatch(r"python:(\d+\.\d+)-slim", base)[1]
+    assert Version(version) in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_our_image_bears_the_version_of_the_project():
+    assert {service["image"] for service in OURS.values()} == {f"columnline:{PROJECT['version']}"}
+
+
+def test_packages_are_installed_from_hashed_wheels_in_a_stage_of_their_own():
+    (install,) = [instruction for instruction in dockerfile() if "install" in instruction.words]
+    assert install.stage == 0
+    assert "--require-hashes" in install.words
+    assert install.words[install.words.index("--only-binary") + 1] == ":all:"
+    assert install.words[install.words.index("--requirement") + 1] == "/requirements.txt"
+    run = [instruction.text for instruction in final_stage() if instruction.word == "RUN"]
+    assert not any(re.search(r"\b(apt|apt-get|pip|curl|wget)\b", text) for text in run), "no tools in the image"
+
+
+def test_the_image_says_who_it_runs_as_and_what_its_output_is_like():
+    assert image_environment()["PYTHONUNBUFFERED"] == "1"
+    words = [instruction.word for instruction in final_stage()]
+    assert words.index("USER") > max(index for index, word in enumerate(words) if word in {"RUN", "COPY"})
+    assert "HEALTHCHECK NONE" in [f"{instruction.word} {instruction.text}" for instruction in final_stage()]
+
+
+def test_the_image_takes_the_three_packages_whole():
+    assert dict(from_the_context()) == {package: f"/app/{package}" for package in ("models", "worker", "tasks")}
+    assert image_environment()["PYTHONPATH"] == "/app"
+    files = [path.relative_to(ROOT) for source, _ in from_the_context() for path in (ROOT / source).rglob("*.py")]
+    assert files
+    assert all(sent_to_the_builder(path) for path in files)
+    assert sent_to_the_builder("requirements.txt")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env",
+        ".git/config",
+        "tests/samples/run_clean.json",
+        "worker/__pycache__/db.cpython-311.pyc",
+        ".venv/bin/python",
+    ],
+)
+def test_what_the_image_does_not_need_is_not_sent_to_the_builder(path):
+    assert not sent_to_the_builder(path)

@@ -1,0 +1,191 @@
+import os
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from worker.settings import ClientMapping, Settings, SettingsError, env_name, settings
+
+SECRET = "p4ssw0rd"
+LIMITS = ["lock_timeout", "statement_timeout", "task_soft_limit", "task_time_limit", "lease", "visibility_timeout"]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    """No setting is set, whatever machine this is."""
+    for name in list(os.environ):
+        if name.startswith("COLUMNLINE_") or name in {"DATABASE_URL", "REDIS_URL"}:
+            monkeypatch.delenv(name)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+def reading(monkeypatch):
+    """A function that reads the settings with these variables set."""
+
+    def read(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        return settings()
+
+    return read
+
+
+@pytest.fixture
+def complaints(reading):
+    """A function that returns what is said about these variables, one line each."""
+
+    def read(**variables):
+        with pytest.raises(SettingsError) as refused:
+            reading(**variables)
+        head, *lines = str(refused.value).splitlines()
+        assert head == "Wrong settings:"
+        return [line.removeprefix("  ") for line in lines]
+
+    return read
+
+
+def test_without_a_variable_every_setting_has_its_default():
+    config = settings()
+    assert config.database_url is None
+    assert config.redis_url is None
+    assert config.data_dir == Path(".columnline")
+    assert (config.host, config.port) == ("127.0.0.1", 8000)
+    assert (config.max_attempts, config.backoff_base, config.backoff_cap) == (8, 2, 300)
+    assert [getattr(config, limit) for limit in LIMITS] == [3, 15, 30, 45, 90, 900]
+    assert config.job_deadline == 24 * 60 * 60
+    assert config.outputs_wait == timedelta(minutes=10)
+    assert config.sweep_interval == 5
+    assert config.client_mapping is ClientMapping.SLUG
+
+
+def test_two_names_are_everybodys_and_the_rest_begin_with_ours():
+    names = {env_name(field) for field in Settings.model_fields}
+    assert {name for name in names if not name.startswith("COLUMNLINE_")} == {"DATABASE_URL", "REDIS_URL"}
+    assert len(names) == len(Settings.model_fields)
+
+
+def test_every_setting_says_what_it_means():
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_setting_is_read_from_its_variable(reading):
+    config = reading(
+        COLUMNLINE_MAX_ATTEMPTS="3", COLUMNLINE_CLIENT_MAPPING="explicit", COLUMNLINE_DATA_DIR="/data"
+    )
+    assert config.max_attempts == 3
+    assert config.client_mapping is ClientMapping.EXPLICIT
+    assert config.data_dir == Path("/data")
+
+
+def test_the_environment_is_read_once(reading, monkeypatch):
+    assert reading(COLUMNLINE_PORT="1").port == 1
+    monkeypatch.setenv("COLUMNLINE_PORT", "2")
+    assert settings().port == 1
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        settings().port = 9
+
+
+def test_all_wrong_settings_are_reported_at_once(complaints):
+    found = complaints(
+        COLUMNLINE_PORT="abc",
+        COLUMNLINE_MAX_ATTEMPTS="0",
+        COLUMNLINE_LOG_LEVEL="loud",
+        COLUMNLINE_LEASES="90",
+        DATABASE_URL="mysql://db/app",
+        REDIS_URL="http://redis",
+    )
+    assert {line.partition(":")[0] for line in found} == {
+        "COLUMNLINE_PORT",
+        "COLUMNLINE_MAX_ATTEMPTS",
+        "COLUMNLINE_LOG_LEVEL",
+        "COLUMNLINE_LEASES",
+        "DATABASE_URL",
+        "REDIS_URL",
+    }
+    assert len(found) == 6
+
+
+def test_what_was_found_is_shown(complaints):
+    (line,) = complaints(COLUMNLINE_BACKOFF_BASE="-2")
+    assert line.startswith("COLUMNLINE_BACKOFF_BASE: ")
+    assert "greater than 0" in line
+    assert "'-2'" in line
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("COLUMNLINE_DATADIR", "COLUMNLINE_DATA_DIR"),
+        ("COLUMNLINE_MAX_ATTEMPT", "COLUMNLINE_MAX_ATTEMPTS"),
+        ("COLUMNLINE_VISIBILITY_TIMOUT", "COLUMNLINE_VISIBILITY_TIMEOUT"),
+    ],
+)
+def test_a_mistyped_name_is_an_error_that_says_which_was_meant(complaints, wrong, meant):
+    assert complaints(**{wrong: "1"}) == [f"{wrong}: no such setting; did you mean {meant}?"]
+
+
+def test_other_programs_variables_are_not_ours_to_judge(reading):
+    assert reading(CELERY_LOGLEVEL="x", PORT="y", COLUMN="z").port == 8000
+
+
+@pytest.mark.parametrize(("lower", "upper"), list(pairwise(LIMITS)))
+def test_each_limit_must_be_below_the_one_that_is_its_safety_net(complaints, reading, lower, upper):
+    most = getattr(settings(), upper)
+    (line,) = complaints(**{env_name(lower): f"{most:g}"})
+    assert line == f"{env_name(lower)} ({most:g} s) must be below {env_name(upper)} ({most:g} s)"
+    assert getattr(reading(**{env_name(lower): str(most - 0.001)}), lower) == most - 0.001
+
+
+@pytest.mark.parametrize(
+    ("url", "read_as"),
+    [
+        ("postgresql://u@db/app", "postgresql+psycopg://u@db/app"),
+        ("postgres://u@db/app", "postgresql+psycopg://u@db/app"),
+        ("postgresql+psycopg://u@db/app", "postgresql+psycopg://u@db/app"),
+        ("  postgresql://u@db/app\n", "postgresql+psycopg://u@db/app"),
+    ],
+)
+def test_a_database_url_is_taken_however_it_is_written(reading, url, read_as):
+    assert reading(DATABASE_URL=url).database_url.get_secret_value() == read_as
+
+
+@pytest.mark.parametrize(
+    "scheme", ["redis", "rediss", "redis+socket", "redis+sentinel", "sentinel", "amqp", "amqps"]
+)
+def test_a_broker_url_of_each_known_kind_is_taken(reading, scheme):
+    assert reading(REDIS_URL=f"{scheme}://broker/0").redis_url.get_secret_value() == f"{scheme}://broker/0"
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
+def test_an_empty_url_is_no_url(reading, name):
+    assert getattr(reading(**{name: "  "}), name.lower()) is None
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"DATABASE_URL": f"mysql://u:{SECRET}@db/app"},
+        {"DATABASE_URL": f"u:{SECRET}@db/app"},
+        {"REDIS_URL": f"http://:{SECRET}@broker"},
+        {"REDIS_URL": f":{SECRET}@broker"},
+        {"COLUMNLINE_DATABASE_URL": f"postgresql://u:{SECRET}@db/app"},
+        {"DATABASE_URL": f"postgresql://u:{SECRET}@db/app", "COLUMNLINE_LEASE": "1"},
+        {"DATABASE_URL": f"postgresql://u:{SECRET}@db/app", "COLUMNLINE_PORT": "x"},
+    ],
+)
+def test_no_url_is_shown_in_a_message(complaints, variables):
+    assert not any(SECRET in line for line in complaints(**variables))
+
+
+def test_no_password_is_shown_where_settings_are_printed(reading):
+    config = reading(DATABASE_URL=f"postgresql://u:{SECRET}@db/app", REDIS_URL=f"redis://:{SECRET}@broker")
+    assert SECRET not in f"{config!r} {config} {config.model_dump()}"
