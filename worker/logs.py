@@ -59,7 +59,7 @@ def configure(level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level or config.log_level)
-    for server in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for server in ("uvicorn", "uvicorn.error"):
         logging.getLogger(server).handlers = []
         logging.getLogger(server).propagate = True
     # Celery says each task's success in a line of its own; our own line says it with the ids.

@@ -26,7 +26,7 @@ NOT_RUN = {
     "docker compose": "there is no Docker here; the commands are checked below, the services in test_image.py",
 }
 LASTING = {  # what runs until it is stopped, and what it says once it is ready
-    "make up": "Starting at",
+    "make up": "Ready at",
     "uvicorn worker.bridge:app": "Application startup complete",
     "celery -A worker worker": "ready.",
     "celery -A worker beat": "beat: Starting",
