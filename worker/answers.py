@@ -1,11 +1,13 @@
 """The job answer: the same keys whatever the outcome, because Make.com learns them from one run (design §3)."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import Uuid, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from models.jobs import SETTLED, Job, JobAttempt, JobState
@@ -25,34 +27,36 @@ class ErrorAnswer(BaseModel):
 
 
 class JobAnswer(BaseModel):
-    """A job as callers see it."""
+    """A job as callers see it: the same keys whatever the outcome."""
 
     ok: bool = Field(description="false once the job is in error or cancelled")
     done: bool = Field(description="true once the job will not change by itself: done, error or cancelled")
     retryable: bool = Field(description="whether a retry may help, now or once its cause is cured")
     duplicate: bool = Field(default=False, description="true if this request changed nothing")
-    job_id: UUID | None = None
+    job_id: UUID | None = Field(default=None, description="null where a run was refused")
     run_id: str | None = None
-    status: JobState | None = None
-    step: str | None = None
-    attempt: int = 0
+    status: JobState | None = Field(default=None, description="null where a run was refused")
+    step: str | None = Field(default=None, description="the step last begun")
+    attempt: int = Field(default=0, description="attempts used")
     max_attempts: int = 0
-    run_at: datetime | None = None
-    held_reason: str | None = None
-    error: ErrorAnswer | None = None
-    warnings: list[dict[str, Any]] = []
+    run_at: datetime | None = Field(default=None, description="when it is due, or was last")
+    held_reason: str | None = Field(default=None, description="the code of what somebody must do, such as mapping")
+    error: ErrorAnswer | None = Field(default=None, description="why it ended, is held, or is tried again")
+    warnings: list[dict[str, Any]] = Field(default=[], description="what was repaired in the outputs")
     dossier_id: UUID | None = None
     batch_id: UUID | None = None
     batch_number: str | None = None
     contacts_created: int = 0
     pipeline_version: Literal["v2"] = "v2"
-    release_date: date | None = None
-    released_at: datetime | None = None
-    supersedes_dossier_id: UUID | None = None
-    list_ids: list[UUID] = []
-    created_at: datetime | None = None
-    settled_at: datetime | None = None
-    status_url: str | None = None
+    release_date: date | None = Field(default=None, description="the day of release, in the client's time zone")
+    released_at: datetime | None = Field(default=None, description="null until the client may see the dossier")
+    supersedes_dossier_id: UUID | None = Field(default=None, description="the older dossier it replaces")
+    list_ids: list[UUID] = Field(default=[], description="the lists it is on")
+    created_at: datetime | None = Field(default=None, description="when the publish was accepted")
+    settled_at: datetime | None = Field(default=None, description="when it ended")
+    status_url: str | None = Field(
+        default=None, description="GET it to look again; with `?wait=25`, once it ended"
+    )
 
 
 class AttemptAnswer(BaseModel):
@@ -78,13 +82,19 @@ class JobDetail(JobAnswer):
 
 def answer(session: Session, job: Job, *, duplicate: bool = False, base_url: str = "/") -> JobAnswer:
     """The job answer, with the dossier's release, batch and lists as they are now."""
-    return JobAnswer(**_fields(session, job, base_url), duplicate=duplicate)
+    return JobAnswer(**_fields(job, _dossiers(session, [job]), base_url), duplicate=duplicate)
+
+
+def page(session: Session, jobs: Sequence[Job], *, base_url: str = "/") -> list[JobAnswer]:
+    """The answers of many jobs, with one look at their dossiers."""
+    dossiers = _dossiers(session, jobs)
+    return [JobAnswer(**_fields(job, dossiers, base_url)) for job in jobs]
 
 
 def detail(session: Session, job: Job, tries: list[JobAttempt], *, base_url: str = "/") -> JobDetail:
     """The job answer with its attempts and its result."""
     attempts = [AttemptAnswer.model_validate(attempt, from_attributes=True) for attempt in tries]
-    return JobDetail(**_fields(session, job, base_url), attempts=attempts, result=job.result)
+    return JobDetail(**_fields(job, _dossiers(session, [job]), base_url), attempts=attempts, result=job.result)
 
 
 def refusal(error: ColumnlineError, run_id: str | None) -> JobAnswer:
@@ -98,9 +108,10 @@ def refusal(error: ColumnlineError, run_id: str | None) -> JobAnswer:
     )
 
 
-def _fields(session: Session, job: Job, base_url: str) -> dict[str, Any]:
-    error = job.error or {}
-    return {
+def _fields(job: Job, dossiers: Mapping[str, dict[str, Any]], base_url: str) -> dict[str, Any]:
+    error, result = job.error or {}, job.result or {}
+    dossier_id = result.get("dossier_id")
+    fields = {
         "ok": job.state not in {JobState.ERROR, JobState.CANCELLED},
         "done": job.state in SETTLED,
         "retryable": bool(error.get("retryable")) or job.state == JobState.CANCELLED,
@@ -117,31 +128,30 @@ def _fields(session: Session, job: Job, base_url: str) -> dict[str, Any]:
         "created_at": job.created_at,
         "settled_at": job.settled_at,
         "status_url": f"{base_url}columnline/jobs/{job.id}",
-        **_dossier(session, job.result or {}),
+        "dossier_id": dossier_id,
     }
+    if dossier := dossiers.get(dossier_id or ""):  # else it was deleted by hand since
+        fields |= dossier | {"contacts_created": result.get("contacts_created", 0)}
+    return fields
 
 
-def _dossier(session: Session, result: dict[str, Any]) -> dict[str, Any]:
-    dossier_id = result.get("dossier_id")
-    if dossier_id is None:
+def _dossiers(session: Session, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
+    """What the answers say of the jobs' dossiers, by dossier id."""
+    ids = [UUID(job.result["dossier_id"]) for job in jobs if job.result and job.result.get("dossier_id")]
+    if not ids:
         return {}
-    row = session.execute(
+    lists = select(DossierList.list_id).where(DossierList.dossier_id == Dossier.id).order_by(DossierList.list_id)
+    rows = session.execute(
         select(
+            Dossier.id,
             Dossier.batch_id,
             Batch.batch_number,
             Dossier.release_date,
             Dossier.released_at,
             Dossier.supersedes_dossier_id,
+            func.array(lists.scalar_subquery(), type_=ARRAY(Uuid)).label("list_ids"),
         )
         .outerjoin(Batch, Batch.id == Dossier.batch_id)
-        .where(Dossier.id == UUID(dossier_id))
-    ).one_or_none()
-    if row is None:  # deleted by hand since
-        return {"dossier_id": dossier_id}
-    lists = session.scalars(select(DossierList.list_id).where(DossierList.dossier_id == UUID(dossier_id)))
-    return {
-        "dossier_id": dossier_id,
-        "contacts_created": result.get("contacts_created", 0),
-        "list_ids": list(lists),
-        **row._mapping,  # noqa: SLF001 - the public name of a row's dict
-    }
+        .where(Dossier.id.in_(ids))
+    ).mappings()
+    return {str(row["id"]): {name: row[name] for name in row if name != "id"} for row in rows}

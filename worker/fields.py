@@ -1,18 +1,32 @@
 """The kinds of values that come in at the doors, with the tolerance Make.com needs and no more.
 
-`""` and `"null"` mean absent where a field is optional; a date comes in any of the forms Make.com sends. What
-could mean two things is refused: nothing is guessed.
+`""` and `"null"` mean absent where a field is optional; a number may come as text; a date comes in any of the
+forms Make.com sends. What could mean two things is refused: nothing is guessed.
 """
 
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
+MAX_WAIT = 55
+"""Seconds a caller may wait: proxies cut off at 60, and Make.com's own default is 40."""
+
 _ABSENT = {"", "null", "undefined"}
-_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.ASCII)
+_AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4})", re.ASCII)
+_MONTHS = 12
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
@@ -24,11 +38,13 @@ def absent_if_empty(value: Any) -> Any:
 def printable(text: str) -> str:
     """The text, if every character of it is printable: no control, no invisible and no half character.
 
+    U+FFFD is refused too: it stands where bytes were no UTF-8, and two ids must not become one by that.
+
     Raises:
         PydanticCustomError: it holds another; says which.
     """
     for position, character in enumerate(text):
-        if not character.isprintable():
+        if not character.isprintable() or character == "\N{REPLACEMENT CHARACTER}":
             raise PydanticCustomError(
                 "unprintable",
                 "has the unprintable character U+{code} at position {position}",
@@ -53,10 +69,11 @@ def release_date(value: Any) -> date | datetime | None:
         if isinstance(value, date):
             return value
         raise _no_date(value, "is no text")
-    text = value.strip()
     try:
-        found = _read_date(text)
-    except ValueError:
+        found = _read_date(value.strip())
+    except PydanticCustomError:
+        raise
+    except (ValueError, OverflowError):
         raise _no_date(value, "is no date") from None
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise _no_date(value, f"is not between the years {_FIRST_YEAR} and {_LAST_YEAR}")
@@ -66,11 +83,13 @@ def release_date(value: Any) -> date | datetime | None:
 def _read_date(text: str) -> date | datetime:
     if american := _AMERICAN.fullmatch(text):
         first, second, year = map(int, american.groups())
-        if first != second and first <= 12 and second <= 12:  # noqa: PLR2004 - months
+        if first != second and max(first, second) <= _MONTHS:
             raise _no_date(text, "could be month first or day first")
         return date(year, first, second)
-    if len(text) == len("2026-01-20"):
+    if _DAY.fullmatch(text):
         return date.fromisoformat(text)
+    if not _MOMENT.fullmatch(text):
+        raise _no_date(text, "is no date")
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise _no_date(text, "has a time but no offset")
@@ -85,11 +104,28 @@ def _no_date(value: Any, why: str) -> PydanticCustomError:
     )
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "Input should be a whole number, not true or false")
+    return absent_if_empty(value)
+
+
+def _uncopied(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """The value itself once it is checked: what its reader noted on it stays."""
+    check(value)
+    return value
+
+
+AbsentIfEmpty = BeforeValidator(absent_if_empty)
+Number = BeforeValidator(_number)
+"""For `Annotated[Annotated[int, Field(ge=…, le=…)] | None, Number]`: also as text, and absent where empty."""
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(printable)]
 """A run id, step name, step id or client id: 1 to 128 printable characters."""
 
-OptionalName = Annotated[Name | None, BeforeValidator(absent_if_empty)]
+OptionalName = Annotated[Name | None, AbsentIfEmpty]
+OptionalMoment = Annotated[AwareDatetime | None, AbsentIfEmpty]
+OptionalObject = Annotated[dict[str, Any] | None, WrapValidator(_uncopied), AbsentIfEmpty]
 ReleaseDate = Annotated[date | datetime | None, BeforeValidator(release_date)]
-OptionalCount = Annotated[int | None, BeforeValidator(absent_if_empty)]
-Flag = Annotated[bool, BeforeValidator(lambda value: absent_if_empty(value) or False)]
-"""A switch that is off unless it is said to be on."""
+Seconds = Annotated[Annotated[int, Field(ge=0, le=MAX_WAIT)] | None, Number]
+OptionalFlag = Annotated[bool | None, AbsentIfEmpty]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, null, select
+from sqlalchemy import exists, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -41,7 +41,7 @@ def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
         ClientNotFound: `client_id` is not in `v2_clients`.
     """
     client_id = fields.get("client_id")
-    if client_id is not None and session.get(V2Client, client_id) is None:
+    if client_id is not None and not session.scalar(select(exists().where(V2Client.client_id == client_id))):
         raise ClientNotFound(
             f"There is no client {client_id!r} in v2_clients. Check the id, or add the client first.",
             field="client_id",
@@ -51,9 +51,8 @@ def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
         statement = statement.on_conflict_do_update(index_elements=[V2Run.run_id], set_=fields)
     else:
         statement = statement.on_conflict_do_nothing()
-    existed = session.scalar(select(V2Run.run_id).where(V2Run.run_id == run_id)) is not None
-    session.execute(statement)
-    return not existed
+    # A row that was updated rather than inserted bears the mark of who locked it; one left alone is not returned.
+    return bool(session.scalar(statement.returning(literal_column("xmax = 0"))))
 
 
 def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> Job | None:
@@ -66,7 +65,7 @@ def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> J
         RunNotFound: the run is not registered.
         Validation: a `step_id` belongs to another run.
     """
-    if session.get(V2Run, run_id) is None:
+    if not session.scalar(select(exists().where(V2Run.run_id == run_id))):
         raise run_not_found(run_id)
     rows = {
         output.step_id or f"{run_id}/{output.step_name}": output
@@ -93,7 +92,7 @@ def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> J
                 "output": output.output,
                 "completed_at": func.clock_timestamp() if output.status == "completed" else null(),
             }
-            for step_id, output in rows.items()
+            for step_id, output in sorted(rows.items())  # in one order, or two requests could lock each other out
         ]
     )
     replaced = ("step_name", "status", "output", "completed_at")
@@ -159,7 +158,8 @@ def run_not_found(run_id: str) -> RunNotFound:
 
 
 def _client_of(session: Session, run_id: str) -> str:
-    run = session.get(V2Run, run_id)
+    # Not the whole row: its JSON may be megabytes, and hold numbers that our reader of JSON refuses.
+    run = session.execute(select(V2Run.client_id).where(V2Run.run_id == run_id)).one_or_none()
     if run is None:
         raise run_not_found(run_id)
     if run.client_id is None:
@@ -167,4 +167,5 @@ def _client_of(session: Session, run_id: str) -> str:
             f"Run {run_id!r} names no client. Set it: PUT /columnline/runs/{{run_id}} with `client_id`.",
             field="client_id",
         )
-    return run.client_id
+    client_id: str = run.client_id
+    return client_id

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 from models.jobs import ApiKey, Scope
 from worker.errors import Forbidden, NotFound, Unauthorized, Validation
 
+_LONGEST_NAME = 128
 _NOBODY = hashlib.sha256(b"nobody").digest()
 _SEEN_AT_MOST_EVERY = timedelta(minutes=1)
+_UNSEEN = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - _SEEN_AT_MOST_EVERY)
 _INCLUDES = {
     Scope.READ: {Scope.READ},
     Scope.PUBLISH: {Scope.READ, Scope.PUBLISH},
@@ -28,15 +30,20 @@ def create(session: Session, name: str, scope: Scope) -> str:
     """Make a key and return it, the only time it can be seen.
 
     Raises:
-        Validation: the name is taken.
+        Validation: the name is taken, or is none that can be read and typed.
     """
+    if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable()):
+        raise Validation(
+            f"{name[:_LONGEST_NAME]!r} is no name for a key. Choose 1 to {_LONGEST_NAME} printable characters.",
+            field="name",
+        )
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     try:
         with session.begin_nested():
             session.add(ApiKey(id=key_id, name=name, scope=scope, secret_hash=_hash(secret)))
     except IntegrityError:
         raise Validation(
-            f"There is a key named {name!r}. Choose another name, or revoke that one.", field="name"
+            f"There is a key named {name!r}. Choose another name; a revoked key keeps its own.", field="name"
         ) from None
     return f"clk_{key_id}_{secret}"
 
@@ -50,9 +57,10 @@ def verify(session: Session, presented: str | None, needed: Scope) -> str:
     """
     prefix, _, rest = (presented or "").partition("_")
     key_id, _, secret = rest.partition("_")
-    found = None
+    found, unseen = None, False
     if prefix == "clk" and key_id.isascii() and key_id.isalnum():
-        found = session.get(ApiKey, key_id)
+        row = session.execute(select(ApiKey, _UNSEEN).where(ApiKey.id == key_id)).one_or_none()
+        found, unseen = row or (None, False)
     # Compared in any case, so that an unknown id takes as long as a wrong secret.
     same = hmac.compare_digest(found.secret_hash if found else _NOBODY, _hash(secret))
     if found is None or not same or found.revoked_at is not None:
@@ -65,15 +73,13 @@ def verify(session: Session, presented: str | None, needed: Scope) -> str:
             f"Key {found.name!r} has scope `{found.scope}`; this call needs `{needed.value}`. Use another key, or "
             f"make one: columnline keys create NAME --scope {needed.value}."
         )
-    session.execute(
-        update(ApiKey)
-        .where(
-            ApiKey.id == found.id,
-            or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - _SEEN_AT_MOST_EVERY),
+    if unseen:
+        session.execute(
+            update(ApiKey)
+            .where(ApiKey.id == found.id, _UNSEEN)
+            .values(last_used_at=func.now())
+            .execution_options(synchronize_session=False)
         )
-        .values(last_used_at=func.now())
-        .execution_options(synchronize_session=False)
-    )
     return found.name
 
 

@@ -1,24 +1,38 @@
 """The HTTP bridge: `uvicorn worker.bridge:app`. It reads models, writes job rows and rings; it never publishes.
 
-Read `publish`, `runs`, `jobs`, then what they stand on: `auth`, `body`, `problems`.
+Read `publish`, `runs`, `jobs`, then what they stand on: `gate`, `auth`, `body`, `problems`.
 """
 
+import asyncio
+import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI
 
 from worker import logs
-from worker.bridge import health, jobs, problems, publish, runs
-from worker.bridge.context import THREADS
-from worker.bridge.openapi import describe
+from worker.bridge import failures, health, jobs, openapi, publish, runs
+from worker.bridge.context import MAX_WAITERS, THREADS
+from worker.bridge.gate import Gate
 from worker.ring import BackgroundBell, be_brief
 from worker.settings import settings
 from worker.sweep import sweep
+from worker.waiting import Watch
 
 log = logs.get(__name__)
+
+BODIES = (
+    runs.RunFields,
+    runs.ManyOutputs,
+    publish.PublishOptions,
+    publish.RunsToPublish,
+    publish.RunToPublish,
+    jobs.RetryMany,
+)
 
 
 @asynccontextmanager
@@ -33,10 +47,28 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     stopping = threading.Event()
     sweeper = threading.Thread(target=_sweep_until, args=(stopping,), name="sweep", daemon=True)
     sweeper.start()
-    yield
+    with Watch(MAX_WAITERS) as app.state.watch:
+        _when_told_to_end(app.state.watch.release)
+        yield
     stopping.set()
     await anyio.to_thread.run_sync(app.state.bell.stop)
     await anyio.to_thread.run_sync(sweeper.join, 5)
+
+
+def _when_told_to_end(act: Callable[[], None]) -> None:
+    """Have `act` called at SIGTERM or Ctrl-C: uvicorn waits for open requests, some of which wait for a job."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # as in tests: signals are the main thread's alone
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before: Any = signal.getsignal(number)
+
+        def told(number: int, frame: FrameType | None, before: Any = before) -> None:
+            loop.call_soon_threadsafe(act)
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(number, told)
 
 
 def _sweep_until(stopping: threading.Event) -> None:
@@ -52,16 +84,16 @@ def create_app() -> FastAPI:
     app = FastAPI(
         title="Columnline publish worker",
         version="0.1.0",
-        description="Turns finished pipeline runs into published dossiers: each exactly once, or an error that "
-        "says what to do.",
+        description=openapi.DESCRIPTION,
         redirect_slashes=False,
-        max_body_size=problems.BODY_LIMIT,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=_running,
     )
-    problems.install(app)
+    app.add_middleware(Gate)
+    failures.install(app)
     for router in (runs.router, publish.router, jobs.router, health.router):
         app.include_router(router)
-    describe(app)
+    openapi.describe(app, BODIES)
     return app
 
 

@@ -1,9 +1,9 @@
-"""Who may call: a dependency per scope, checked before anything of the request is read."""
+"""Who may call: a dependency that names the scope it needs, checked before anything of the request is read."""
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Security
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from models.jobs import Scope
 from worker import db, keys
@@ -13,17 +13,18 @@ _bearer = HTTPBearer(auto_error=False, description="the same key")
 
 
 def needs(scope: Scope) -> Any:
-    """A dependency that lets a key of this scope through.
+    """A dependency that lets a key of this scope through; the OpenAPI document names the scope.
 
     Raises (when called): Unauthorized, Forbidden.
     """
+    return Security(_check, scopes=[scope.value])
 
-    def check(
-        header: Annotated[str | None, Security(_header)],
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    ) -> str:
-        presented = header or (bearer.credentials.strip() if bearer else None)
-        with db.transaction() as session:
-            return keys.verify(session, presented, scope)
 
-    return Depends(check)
+def _check(
+    scopes: SecurityScopes,
+    header: Annotated[str | None, Security(_header)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> None:
+    presented = header or (bearer.credentials if bearer else "")
+    with db.transaction() as session:
+        keys.verify(session, presented.strip(), Scope(scopes.scope_str))

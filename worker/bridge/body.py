@@ -4,45 +4,83 @@ Read in a dependency after the key was checked: a stranger's body is not looked 
 """
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Annotated, Any, TypeVar
 
-import orjson
+import anyio
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
 
-from worker.bridge.problems import validation
-from worker.errors import InvalidJson
+from worker.bridge.problems import UnsupportedEncoding, legible, validation
+from worker.errors import InvalidJson, PayloadTooLarge, Unavailable, Validation
+
+BODY_LIMIT = 5_000_000
+"""Bytes. Make.com's modules carry about as much."""
+
+BODY_TIME = 60.0
+"""Seconds in which a body must have arrived."""
 
 MAX_DEPTH = 100
 _AROUND = 30
+_TOO_DEEP = f"The JSON is nested more than {MAX_DEPTH} levels deep. Send what is so deep as text."
 
 Model = TypeVar("Model", bound=BaseModel)
 Reader = Callable[[Request], Coroutine[Any, Any, Model]]
 
 
+class Doubled(dict[str, Any]):
+    """A JSON object in which `key` came twice; the last value counts."""
+
+    key: str
+
+
 async def read_json(request: Request) -> Any:
-    """The body's JSON value; None where there is no body.
+    """The JSON value of a body that must be there.
 
     Raises:
-        InvalidJson: it is not JSON, not UTF-8, or nested too deep.
+        InvalidJson: it is empty, not JSON, not UTF-8, or nested too deep.
+        PayloadTooLarge: it is over the limit; it is not read further.
+        UnsupportedEncoding: it is compressed.
+        Unavailable: it did not arrive in time.
     """
-    raw = await request.body()
-    return parse(raw) if raw.strip() else None
+    raw = await _read(request)
+    if not raw.strip():
+        raise InvalidJson("The body is empty. Send what the provider returned, as JSON.")
+    return await run_in_threadpool(parse, raw)
+
+
+async def _read(request: Request) -> bytes:
+    encodings = ", ".join(request.headers.getlist("content-encoding"))
+    if encodings.strip().lower() not in {"", "identity"}:
+        raise UnsupportedEncoding(f"The body has Content-Encoding {encodings[:_AROUND]!r}. Send it uncompressed.")
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and len(announced) < _AROUND and int(announced) > BODY_LIMIT:
+        raise _too_large()
+    raw = bytearray()
+    try:
+        with anyio.fail_after(BODY_TIME):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > BODY_LIMIT:
+                    raise _too_large()
+    except TimeoutError:
+        raise Unavailable(f"The body did not arrive within {BODY_TIME:g} s. Send it again.") from None
+    return bytes(raw)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(
+        f"The body is over {BODY_LIMIT:,} bytes. Send the outputs in several requests, each with a few."
+    )
 
 
 def parse(raw: bytes) -> Any:
-    """JSON with what only Python's own parser takes: lone surrogates, which are replaced before storing."""
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        value = _parse_with_care(raw)
-    if _deeper_than(value, MAX_DEPTH):
-        raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} levels deep. Send the output as a string.")
-    return value
+    """The JSON value of these bytes. Lone surrogates pass, and are replaced before storing; NaN does not.
 
-
-def _parse_with_care(raw: bytes) -> Any:
+    Raises:
+        InvalidJson: says where it goes wrong, and what to do.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -50,7 +88,7 @@ def _parse_with_care(raw: bytes) -> Any:
             f"The body is not UTF-8: byte 0x{raw[error.start]:02X} at position {error.start}. Send UTF-8."
         ) from None
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_constant, parse_float=_float, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         around = text[max(0, error.pos - _AROUND) : error.pos + _AROUND]
         raise InvalidJson(
@@ -58,48 +96,79 @@ def _parse_with_care(raw: bytes) -> Any:
             "body with the module Create JSON: mapped texts with quotes or line breaks then cannot break it.",
         ) from None
     except RecursionError:
-        raise InvalidJson(f"The JSON is nested more than {MAX_DEPTH} levels deep.") from None
-    except ValueError as error:
-        raise InvalidJson(f"The JSON holds {error}.") from None
+        raise InvalidJson(_TOO_DEEP) from None
+    except ValueError:  # Python reads no whole number of more than 4,300 digits
+        raise InvalidJson("The JSON holds a number of thousands of digits. Send it as text.") from None
+    if _deeper_than(value, MAX_DEPTH):
+        raise InvalidJson(_TOO_DEEP)
+    return value
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name}, which is no JSON value: send null")
+def _constant(name: str) -> Any:
+    raise InvalidJson(f"The JSON holds {name}, which is no JSON value. Send null.")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise InvalidJson(f"The JSON holds the number {text[:_AROUND]}, which is too large. Send it as text.")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled, seen = Doubled(found), set[str]()
+    doubled.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    return doubled
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
     """Whether lists and objects are nested deeper than `limit`; in a loop, so that no nesting exhausts it."""
     level = [value]
-    for _ in range(limit + 1):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, dict | list)
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
+    for _ in range(limit):
+        level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
         if not level:
             return False
     return True
 
 
+def _children(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def doubled_keys(value: Any) -> Iterator[str]:
+    """The keys that came twice in an object anywhere in the value: one for each such object."""
+    if isinstance(value, Doubled):
+        yield value.key
+    for child in _children(value):
+        yield from doubled_keys(child)
+
+
 def body_of(model: type[Model]) -> Reader[Model]:
-    """A dependency that reads the body into `model`; no body counts as an empty object."""
+    """A dependency that reads the body into `model`; no body, or null, counts as an empty object.
+
+    A key that comes twice is refused in what we read ourselves: it could mean two things. What is stored as it
+    came may hold one.
+    """
 
     async def read(request: Request) -> Model:
-        value = await read_json(request)
+        raw = await _read(request)
+        value = await run_in_threadpool(parse, raw) if raw.strip() else None
+        value = {} if value is None else value
+        if not isinstance(value, dict):
+            raise Validation(f"The body is {legible(value)!r}, not a JSON object. Send {{…}}.")
+        items = [item for items in value.values() if isinstance(items, list) for item in items]
+        for read_by_us in (value, *items):
+            if isinstance(read_by_us, Doubled):
+                raise Validation(f"The key {legible(read_by_us.key)!r} comes twice in one object. Send it once.")
         try:
-            return model.model_validate({} if value is None else value)
+            return model.model_validate(value)
         except ValidationError as error:
             raise validation(error.errors()) from None
 
     return read
-
-
-def documented_body(model: type[BaseModel], *, required: bool = False) -> dict[str, Any]:
-    """The `openapi_extra` of a route whose body `body_of(model)` reads."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 Json = Annotated[Any, Depends(read_json)]

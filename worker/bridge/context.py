@@ -1,20 +1,24 @@
-"""What the routes share: the bell of this process, and the limit on how many callers may wait at once."""
+"""What the routes share: this process's bell and its watch over jobs that callers wait for."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Annotated
+from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
 
+from models.jobs import Job
+from worker.fields import MAX_WAIT, Seconds
 from worker.ring import BackgroundBell
+from worker.waiting import Watch
 
-MAX_WAITERS = 60
+MAX_WAITERS = 100
 """Callers who may hold a thread while they wait; more are answered at once, as if they had not asked to."""
 
-THREADS = 100
+THREADS = 140
 """Threads for routes: enough that waiting callers never keep others out."""
 
-_waiters = threading.BoundedSemaphore(MAX_WAITERS)
+Wait = Annotated[
+    Seconds, Query(description=f"answer once it has ended, or after so many seconds ({MAX_WAIT} at most)")
+]
 
 
 def bell(request: Request) -> BackgroundBell:
@@ -23,12 +27,11 @@ def bell(request: Request) -> BackgroundBell:
     return found
 
 
-@contextmanager
-def a_place_to_wait() -> Iterator[bool]:
-    """Whether there is room for one more waiting caller; the place is given back after the block."""
-    got = _waiters.acquire(blocking=False)
-    try:
-        yield got
-    finally:
-        if got:
-            _waiters.release()
+def waited(request: Request, job_id: UUID, seconds: int | None) -> Job:
+    """The job once it is at rest, or after so many seconds; at once where none are asked for.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    watch: Watch = request.app.state.watch
+    return watch.wait_for(job_id, seconds or 0)

@@ -1,12 +1,16 @@
 """Routes for whoever watches: is the process alive, and can it do its work?"""
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
+from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+import models
 from worker import db, migrate
 from worker.celery import app as celery_app
 
@@ -25,35 +29,55 @@ class Readiness(BaseModel):
     status: Literal["ready", "degraded", "unavailable"]
     database: Literal["ok", "unreachable"]
     broker: Literal["ok", "unreachable"] = Field(description="without it publishes are accepted, and done later")
-    schema_revision: str | None
-    schema_expected: str
+    schema_revision: str | None = Field(description="the revision the database is at")
+    schema_expected: str = Field(description="the revision this bridge needs, or any later one")
 
 
-@router.get("/livez")
-def livez() -> Liveness:
-    """The process is alive. Looks at nothing else, so an outage elsewhere never has it killed."""
+@router.head("/livez", include_in_schema=False)
+@router.get("/livez", summary="Is the process alive?")
+async def livez() -> Liveness:
+    """Always 200. Looks at nothing and needs no thread, so an outage elsewhere never has the process killed."""
     return Liveness()
 
 
-@router.get("/readyz", responses={503: {"model": Readiness}})
+@router.head("/readyz", include_in_schema=False)
+@router.get(
+    "/readyz",
+    summary="Can requests be accepted?",
+    responses={503: {"model": Readiness, "description": "The database is away, or its schema is behind"}},
+)
 def readyz(response: Response) -> Readiness:
     """Database, schema and broker. 503 where requests cannot be accepted; a broker that is away is no reason."""
-    expected = migrate.head()
     revision, reachable = None, True
     try:
         revision = migrate.current(db.engine())
     except (DBAPIError, PoolTimeoutError):
         reachable = False
     broker = broker_answers()
-    able = reachable and revision == expected
+    able = reachable and not behind(revision)
     response.status_code = 200 if able else 503
     return Readiness(
         status=("ready" if broker else "degraded") if able else "unavailable",
         database="ok" if reachable else "unreachable",
         broker="ok" if broker else "unreachable",
         schema_revision=revision,
-        schema_expected=expected,
+        schema_expected=migrate.head(),
     )
+
+
+def behind(revision: str | None) -> bool:
+    """Whether the database is at an older revision than this code needs.
+
+    A revision we do not know is a newer one: migrations only add, and run before the last old bridge is gone.
+    """
+    return revision is None or (revision in known_revisions() and revision != migrate.head())
+
+
+@lru_cache(maxsize=1)
+def known_revisions() -> frozenset[str]:
+    """Every revision this code knows."""
+    scripts = ScriptDirectory(str(Path(models.__file__).parent / "migrations"))
+    return frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def broker_answers() -> bool:
@@ -61,7 +85,7 @@ def broker_answers() -> bool:
     connection: Any
     try:
         with celery_app.connection_for_write(connect_timeout=1) as connection:
-            connection.ensure_connection(max_retries=1, timeout=1)
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
             connection.default_channel.close()
     except Exception:  # noqa: BLE001 - whatever a broker's client raises, it is not there
         return False

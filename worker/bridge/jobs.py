@@ -1,29 +1,29 @@
 """Routes about jobs: look at one, list them, retry, cancel."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.jobs import Job, JobState, Scope
 from worker import answers, db, jobs, listing
 from worker.answers import JobAnswer, JobDetail
 from worker.bridge.auth import needs
-from worker.bridge.body import body_of, documented_body
-from worker.bridge.context import a_place_to_wait, bell
-from worker.bridge.problems import documented
-from worker.errors import Validation
-from worker.fields import OptionalCount, OptionalName, absent_if_empty
+from worker.bridge.body import body_of
+from worker.bridge.context import Wait, bell, waited
+from worker.bridge.openapi import documented, documented_body
+from worker.fields import AbsentIfEmpty, Number, OptionalMoment, OptionalName
 from worker.listing import JobFilter
 from worker.settings import settings
-from worker.waiting import wait_for
 
 router = APIRouter(prefix="/columnline/jobs", tags=["jobs"], responses=documented())
 
+PAGE = 50
 MAX_PAGE = 200
 MAX_RETRIED = 1000
+
+JobId = Annotated[UUID, Path(description="`job_id` of an answer")]
 
 
 class Filter(BaseModel):
@@ -31,44 +31,38 @@ class Filter(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[JobState | None, BeforeValidator(absent_if_empty)] = None
-    kind: OptionalName = None
-    client_id: OptionalName = None
-    code: OptionalName = Field(default=None, description="the error's code")
-    since: Annotated[datetime | None, BeforeValidator(absent_if_empty)] = Field(
-        default=None, description="accepted at this moment or later; with an offset"
-    )
+    state: Annotated[JobState | None, AbsentIfEmpty] = Field(default=None, description="the state they are in")
+    kind: OptionalName = Field(default=None, description="`publish.run` or `publish.preview`")
+    client_id: OptionalName = Field(default=None, description="a `v2_clients.client_id`")
+    code: OptionalName = Field(default=None, description="the error's code, such as `outputs_missing`")
+    since: OptionalMoment = Field(default=None, description="accepted at this moment or later; with an offset")
 
     def conditions(self) -> JobFilter:
-        """The filter as the listing knows it.
-
-        Raises:
-            Validation: `since` has no offset.
-        """
-        if self.since is not None and self.since.tzinfo is None:
-            raise Validation(
-                f"`since` is {self.since.isoformat()}, without an offset. Add one, such as Z.", field="since"
-            )
-        return JobFilter(**self.model_dump())
+        """The filter as the listing knows it."""
+        return JobFilter(self.state, self.kind, self.client_id, self.code, self.since)
 
 
 class Page(Filter):
     """A page of jobs, newest first."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
+    limit: Annotated[Annotated[int, Field(ge=1, le=MAX_PAGE)] | None, Number] = Field(
+        default=None, description=f"jobs on a page, {PAGE} unless told otherwise"
+    )
     cursor: OptionalName = Field(default=None, description="`next_cursor` of the page before")
 
 
 class RetryMany(Filter):
     """Which jobs to retry: those in error, unless `state` says cancelled, held or waiting."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_RETRIED)] = MAX_RETRIED
+    limit: Annotated[Annotated[int, Field(ge=1, le=MAX_RETRIED)] | None, Number] = Field(
+        default=None, description=f"how many at most, oldest first; {MAX_RETRIED} unless told otherwise"
+    )
 
 
 class JobsAnswer(BaseModel):
     """Jobs, newest first."""
 
-    ok: bool = True
+    ok: bool
     jobs: list[JobAnswer]
     next_cursor: str | None = Field(description="send as `cursor` for the next page; null on the last")
 
@@ -76,48 +70,51 @@ class JobsAnswer(BaseModel):
 class RetriedAnswer(BaseModel):
     """Which jobs were made due again."""
 
-    ok: bool = True
+    ok: bool
     retried: int
     job_ids: list[UUID]
 
 
-@router.get("", dependencies=[needs(Scope.READ)])
+@router.get("", summary="List jobs", dependencies=[needs(Scope.READ)])
 def list_jobs(page: Annotated[Page, Query()], request: Request) -> JobsAnswer:
-    """Jobs, newest first, page by page."""
+    """Jobs, newest first, page by page. No job is missed or shown twice, whatever is accepted meanwhile."""
     with db.transaction() as session:
-        conditions = Filter(**page.model_dump(exclude={"limit", "cursor"})).conditions()
-        found, cursor = listing.page(session, conditions, limit=page.limit, cursor=page.cursor)
-        return JobsAnswer(
-            jobs=[answers.answer(session, job, base_url=str(request.base_url)) for job in found],
-            next_cursor=cursor,
-        )
+        found, cursor = listing.page(session, page.conditions(), limit=page.limit or PAGE, cursor=page.cursor)
+        shown = answers.page(session, found, base_url=str(request.base_url))
+    return JobsAnswer(ok=True, jobs=shown, next_cursor=cursor)
 
 
 @router.post(
     "/retry",
+    summary="Retry many jobs",
     dependencies=[needs(Scope.OPS)],
-    openapi_extra=documented_body(RetryMany, required=True),
+    openapi_extra=documented_body(
+        RetryMany,
+        required=True,
+        examples={
+            "all that missed outputs": {"code": "outputs_missing"},
+            "all held for a client": {"state": "held", "client_id": "CLT_NORTHWIND_001"},
+        },
+    ),
 )
 def retry_many(body: Annotated[RetryMany, Depends(body_of(RetryMany))], request: Request) -> RetriedAnswer:
     """Retry the jobs that a filter names; an empty filter is refused."""
     with db.transaction() as session:
-        conditions = Filter(**body.model_dump(exclude={"limit"})).conditions()
-        retried = listing.retry(session, settings(), conditions, limit=body.limit)
+        retried = listing.retry(session, settings(), body.conditions(), limit=body.limit or MAX_RETRIED)
     bell(request).ring(retried)
-    return RetriedAnswer(retried=len(retried), job_ids=[job.id for job in retried])
+    return RetriedAnswer(ok=True, retried=len(retried), job_ids=[job.id for job in retried])
 
 
-@router.get("/{job_id}", dependencies=[needs(Scope.READ)])
-def show(job_id: UUID, request: Request, wait: Annotated[OptionalCount, Query(ge=0, le=55)] = None) -> JobDetail:
+@router.get("/{job_id}", summary="Show a job", dependencies=[needs(Scope.READ)])
+def show_job(job_id: JobId, request: Request, wait: Wait = None) -> JobDetail:
     """A job with its attempts; with `wait`, once it has ended. One in error is a 200 too."""
-    with a_place_to_wait() as room:
-        job = wait_for(job_id, (wait or 0) if room else 0)
+    job = waited(request, job_id, wait)
     with db.transaction() as session:
         return answers.detail(session, job, jobs.attempts(session, job_id), base_url=str(request.base_url))
 
 
-@router.post("/{job_id}/retry", dependencies=[needs(Scope.OPS)])
-def retry(job_id: UUID, request: Request) -> JobAnswer:
+@router.post("/{job_id}/retry", summary="Retry a job", dependencies=[needs(Scope.OPS)])
+def retry(job_id: JobId, request: Request) -> JobAnswer:
     """Make a job due again that is in error, cancelled, held or waiting; any other is left as it is."""
     with db.transaction() as session:
         job, changed = jobs.retry(session, settings(), job_id)
@@ -126,9 +123,9 @@ def retry(job_id: UUID, request: Request) -> JobAnswer:
     return _answer(request, job, duplicate=not changed)
 
 
-@router.post("/{job_id}/cancel", dependencies=[needs(Scope.OPS)])
-def cancel(job_id: UUID, request: Request) -> JobAnswer:
-    """Cancel a job that is queued, waiting or held."""
+@router.post("/{job_id}/cancel", summary="Cancel a job", dependencies=[needs(Scope.OPS)])
+def cancel(job_id: JobId, request: Request) -> JobAnswer:
+    """Cancel a job that is queued, waiting or held; one that is running or has ended is a `job_state_conflict`."""
     with db.transaction() as session:
         job, changed = jobs.cancel(session, job_id)
     return _answer(request, job, duplicate=not changed)

@@ -1,37 +1,44 @@
 """Errors as `application/problem+json` (RFC 9457): one shape, one place that makes it.
 
-A caller's mistake is a 4xx, a passing fault a 503 with `Retry-After`: Make.com retries a 503 by itself and a 500
-never. The body has `ok: false`, so that a scenario which does not stop at HTTP errors can still tell.
+A caller's mistake is a 4xx, a passing fault a 503 with `Retry-After`, too much at once a 429: Make.com retries
+those two by itself and a 500 never. The body has `ok: false`, so that a scenario which does not stop at HTTP
+errors can still tell.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Response
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
-from worker import logs
+from models.clean import REPLACEMENT, UNSTORABLE, storable
 from worker.errors import (
     ColumnlineError,
-    Internal,
-    MethodNotAllowed,
-    NotFound,
-    PayloadTooLarge,
+    Permanent,
     ReleaseDateInvalid,
+    Unauthorized,
     Unavailable,
     Validation,
 )
-from worker.outcomes import is_outage, sqlstate
-
-log = logs.get(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "10"
-BODY_LIMIT = 5_000_000
-_PASSING = ("40", "55P03", "57014")
+MAX_FINDINGS = 20
+SHOWN = 80
+_EXACT = 2**53
+
+
+class UnsupportedEncoding(Permanent):
+    """The body is compressed: the caller must send it as it is."""
+
+    code, title, status = "unsupported_encoding", "The body is compressed", 415
+
+
+class Overloaded(Unavailable):
+    """More requests at once than this bridge takes: the same request will do in a moment."""
+
+    code, title, status = "overloaded", "Too many requests at once", 429
 
 
 class FieldProblem(BaseModel):
@@ -49,11 +56,11 @@ class Problem(BaseModel):
     type: str
     title: str
     status: int
-    code: str = Field(description="one of the codes in the README's error table")
+    code: str = Field(description="one of the codes in the README's error table", examples=["run_not_found"])
     detail: str = Field(description="what was found, and what to do")
-    ok: bool = False
+    ok: bool = Field(description="always false")
     retryable: bool = Field(description="whether the same request may do later")
-    errors: list[FieldProblem] = []
+    errors: list[FieldProblem] = Field(description=f"the fields concerned, {MAX_FINDINGS} at most")
 
 
 def problem(error: ColumnlineError) -> Problem:
@@ -67,6 +74,7 @@ def problem(error: ColumnlineError) -> Problem:
         status=error.status,
         code=error.code,
         detail=error.detail,
+        ok=False,
         retryable=error.retryable,
         errors=errors,
     )
@@ -75,39 +83,12 @@ def problem(error: ColumnlineError) -> Problem:
 def answer(error: ColumnlineError, headers: Mapping[str, str] | None = None) -> Response:
     """The HTTP response that tells of this error."""
     more = dict(headers or {})
-    if error.status == Unavailable.status:
+    if isinstance(error, Unavailable):
         more["Retry-After"] = RETRY_AFTER
-    if error.status == 401:  # noqa: PLR2004
+    if isinstance(error, Unauthorized):
         more["WWW-Authenticate"] = "Bearer"
-    body = orjson.dumps(problem(error).model_dump(mode="json"), default=str)
-    return Response(body, error.status, more, MEDIA_TYPE)
-
-
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route, for OpenAPI: the statuses every route may answer, and these."""
-    every = {400, 401, 403, 404, 405, 413, 422, 503, *statuses}
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": "A problem", "content": content} for status in sorted(every)}
-
-
-def install(app: FastAPI) -> None:
-    """Have every way a request can fail end in a problem."""
-
-    @app.exception_handler(ColumnlineError)
-    def ours(_: Request, error: ColumnlineError) -> Response:
-        return answer(error)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: RequestValidationError) -> Response:
-        return answer(validation(error.errors()))
-
-    @app.exception_handler(HTTPException)
-    def http(request: Request, error: HTTPException) -> Response:
-        return answer(_of_http(request, error), error.headers)
-
-    @app.exception_handler(Exception)
-    def unforeseen(request: Request, error: Exception) -> Response:
-        return answer(_of_exception(request, error))
+    body, _ = storable(problem(error).model_dump())
+    return Response(orjson.dumps(body), error.status, more, MEDIA_TYPE)
 
 
 def validation(errors: Sequence[Any]) -> ColumnlineError:
@@ -115,47 +96,25 @@ def validation(errors: Sequence[Any]) -> ColumnlineError:
     findings = tuple(
         {
             "step": None,
-            "field": ".".join(str(part) for part in error["loc"] if part not in {"body", "query", "path"}) or None,
-            "found": _shown(error.get("input")),
+            "field": _field(error["loc"]),
+            "found": legible(error.get("input")),
             "detail": error["msg"].removeprefix("Value error, "),
         }
-        for error in errors
+        for error in errors[:MAX_FINDINGS]
     )
     kind = ReleaseDateInvalid if all(error["type"] == "release_date_invalid" for error in errors) else Validation
     first = findings[0]
-    more = f" (and {len(findings) - 1} more, see `errors`)" if len(findings) > 1 else ""
+    more = f" (and {len(errors) - 1} more, see `errors`)" if len(errors) > 1 else ""
     where = f"Field `{first['field']}`" if first["field"] else "The request"
     return kind(f"{where}: {first['detail']}{more}.", field=first["field"], findings=findings)
 
 
-def _shown(value: Any) -> Any:
-    """What was found, short enough for a log, and without characters JSON cannot carry."""
-    if value is None or isinstance(value, bool | int | float):
+def legible(value: Any) -> Any:
+    """What was sent, short enough to read, as a value that any JSON parser takes."""
+    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _EXACT):
         return value
-    text = value if isinstance(value, str) else repr(value)
-    return text[:80].encode("utf-8", "replace").decode()
+    return UNSTORABLE.sub(REPLACEMENT, (value if isinstance(value, str) else repr(value))[:SHOWN])
 
 
-def _of_http(request: Request, error: HTTPException) -> ColumnlineError:
-    match error.status_code:
-        case 404:
-            return NotFound(f"There is no {request.url.path}. The paths are at /docs; none ends with a slash.")
-        case 405:
-            return MethodNotAllowed(f"{request.url.path} does not know {request.method}. See /docs.")
-        case 413:
-            return PayloadTooLarge(
-                f"The body is over {BODY_LIMIT:,} bytes. Send the outputs in several requests, each with a few."
-            )
-        case _:
-            return Validation(str(error.detail))
-
-
-def _of_exception(request: Request, error: Exception) -> ColumnlineError:
-    state = sqlstate(error) or ""
-    if is_outage(error) or state.startswith(_PASSING):
-        log.warning(
-            "request_unavailable", path=request.url.path, error=type(error).__name__, sqlstate=state or None
-        )
-        return Unavailable("The database is away or busy. Nothing was changed. Send the same request again later.")
-    log.error("request_failed", path=request.url.path, exc_info=error)
-    return Internal("The bridge failed. It is logged. Send the same request again; if it fails again, tell ops.")
+def _field(location: Sequence[Any]) -> str | None:
+    return ".".join(str(legible(part)) for part in location if part not in {"body", "query", "path"}) or None

@@ -11,43 +11,53 @@ from models.orders import PublishOrder
 from worker import answers, db, inbox, jobs
 from worker.answers import JobAnswer, JobDetail
 from worker.bridge.auth import needs
-from worker.bridge.body import body_of, documented_body
-from worker.bridge.context import a_place_to_wait, bell
-from worker.bridge.problems import documented, validation
+from worker.bridge.body import body_of
+from worker.bridge.context import bell, waited
+from worker.bridge.gate import RunId
+from worker.bridge.openapi import documented, documented_body
+from worker.bridge.problems import legible, validation
 from worker.errors import ColumnlineError, Validation
-from worker.fields import Flag, Name, OptionalCount, ReleaseDate
+from worker.fields import MAX_WAIT, Name, OptionalFlag, ReleaseDate, Seconds
 from worker.settings import settings
-from worker.waiting import wait_for
 
 router = APIRouter(prefix="/columnline/publish", tags=["publish"], responses=documented())
 
-MAX_WAIT = 55
 PREVIEW_WAIT = 25
 MAX_RUNS = 500
 RETRY_AFTER = "5"
 
 
-class PublishOptions(BaseModel):
-    """What a publish may say, in the body or the query; all of it optional."""
+class Options(BaseModel):
+    """What a publish may say; all of it optional."""
 
     model_config = ConfigDict(extra="forbid")
 
     release_date: ReleaseDate = Field(
         default=None,
-        description="the day the client may see it, at the client's release hour; absent: at once",
+        description="the day the client may see it, at the client's release hour; absent: at once. Also a moment "
+        "such as 2026-01-20T05:00:00.000Z, which is read in the client's time zone",
         json_schema_extra={"anyOf": [{"type": "string", "examples": ["2026-01-20"]}, {"type": "null"}]},
     )
-    republish: Flag = Field(default=False, description="assemble again into the dossier that is there")
-    wait: Annotated[OptionalCount, Field(ge=0, le=MAX_WAIT)] = Field(
-        default=None, description=f"answer when it has ended, after this many seconds at the latest ({MAX_WAIT})"
+    republish: OptionalFlag = Field(
+        default=None,
+        description="true: assemble again into the dossier that is there; contacts are replaced, the release is "
+        "kept unless a date is given",
     )
 
 
-class RunToPublish(PublishOptions):
+class PublishOptions(Options):
+    """What a publish may say, in the body or the query; all of it optional."""
+
+    wait: Seconds = Field(
+        default=None,
+        description=f"answer once it has ended, or after so many seconds ({MAX_WAIT} at most)",
+    )
+
+
+class RunToPublish(Options):
     """One of many runs to publish."""
 
-    run_id: Name
-    wait: None = None
+    run_id: Name = Field(description="a registered run", examples=["RUN_20260115_181206"])
 
 
 class RunsToPublish(BaseModel):
@@ -58,6 +68,7 @@ class RunsToPublish(BaseModel):
     runs: list[Any] = Field(
         min_length=1,
         max_length=MAX_RUNS,
+        description="answered in this order",
         json_schema_extra={"items": {"$ref": "#/components/schemas/RunToPublish"}},
     )
 
@@ -73,33 +84,49 @@ class PublishAnswers(BaseModel):
 
 InQuery = Annotated[PublishOptions, Query()]
 InBody = Annotated[PublishOptions, Depends(body_of(PublishOptions))]
+EXAMPLES = {
+    "at once": {},
+    "on a day": {"release_date": "2026-01-20"},
+    "again, into the same dossier": {"republish": True},
+}
 
 
 @router.post(
     "/{run_id}",
+    summary="Publish a run",
     dependencies=[needs(Scope.PUBLISH)],
-    responses={202: {"model": JobAnswer, "description": "Accepted; it has not ended yet"}},
-    openapi_extra=documented_body(PublishOptions),
+    response_description="It has ended, or is held until somebody acts",
+    responses={202: {"model": JobAnswer, "description": "Accepted; look at `status_url` for its end"}},
+    openapi_extra=documented_body(PublishOptions, examples=EXAMPLES),
 )
-def publish(run_id: Name, query: InQuery, body: InBody, request: Request, response: Response) -> JobAnswer:
-    """Publish a finished run. The same request again answers the same job."""
+def publish(run_id: RunId, query: InQuery, body: InBody, request: Request, response: Response) -> JobAnswer:
+    """Publish a finished run; with `wait`, answer once it has ended.
+
+    The same request again answers the same job. With other parameters it is a `publish_conflict`, unless
+    `republish` is true. A job in error or cancelled starts over.
+    """
     options = _merged(query, body)
     with db.transaction() as session:
         job, new = inbox.accept_publish(session, settings(), _order(run_id, options))
-    if new or job.rung_at is None:
+    if new:
         bell(request).ring([job])
-    return _answer(request, response, job.id, options.wait or 0, duplicate=not new)
+    return _answer(request, response, job.id, options.wait, duplicate=not new)
 
 
 @router.post(
     "/{run_id}/preview",
+    summary="Preview a publish",
     dependencies=[needs(Scope.PUBLISH)],
     response_model=JobDetail,
-    responses={202: {"model": JobDetail, "description": "Accepted; it has not ended yet"}},
-    openapi_extra=documented_body(PublishOptions),
+    response_description="It has ended; `result` holds the dossier and the contacts",
+    responses={202: {"model": JobDetail, "description": "Accepted; look at `status_url` for its end"}},
+    openapi_extra=documented_body(PublishOptions, examples=EXAMPLES),
 )
-def preview(run_id: Name, query: InQuery, body: InBody, request: Request, response: Response) -> JobAnswer:
-    """Show what a publish would make of the run; touches no table of the app."""
+def preview(run_id: RunId, query: InQuery, body: InBody, request: Request, response: Response) -> JobAnswer:
+    """Show what a publish would make of the run, as the job's `result`; touches no table of the app.
+
+    Waits 25 seconds unless told otherwise.
+    """
     options = _merged(query, body)
     with db.transaction() as session:
         job = inbox.accept_preview(session, settings(), _order(run_id, options))
@@ -110,9 +137,22 @@ def preview(run_id: Name, query: InQuery, body: InBody, request: Request, respon
 
 @router.post(
     "",
+    summary="Publish many runs",
     dependencies=[needs(Scope.PUBLISH)],
     status_code=202,
-    openapi_extra=documented_body(RunsToPublish, required=True),
+    response_description="One answer per run, in the order sent; those refused have an `error` and no `job_id`",
+    openapi_extra=documented_body(
+        RunsToPublish,
+        required=True,
+        examples={
+            "two runs": {
+                "runs": [
+                    {"run_id": "RUN_20260115_181206"},
+                    {"run_id": "RUN_20260115_182544", "release_date": "2026-01-20"},
+                ]
+            }
+        },
+    ),
 )
 def publish_many(
     body: Annotated[RunsToPublish, Depends(body_of(RunsToPublish))], request: Request
@@ -133,15 +173,15 @@ def _publish_one(entry: Any, request: Request) -> JobAnswer:
             job, new = inbox.accept_publish(session, settings(), _order(wanted.run_id, wanted))
             answered = answers.answer(session, job, duplicate=not new, base_url=str(request.base_url))
     except ColumnlineError as error:
-        run_id = entry.get("run_id") if isinstance(entry, dict) else None
-        return answers.refusal(error, run_id if isinstance(run_id, str) else None)
+        run_id = entry.get("run_id") if isinstance(entry, dict) else entry
+        return answers.refusal(error, legible(run_id) if isinstance(run_id, str) else None)
     if new:
         bell(request).ring([job])
     return answered
 
 
-def _order(run_id: str, options: PublishOptions) -> PublishOrder:
-    return PublishOrder(run_id=run_id, release_date=options.release_date, republish=options.republish)
+def _order(run_id: str, options: Options) -> PublishOrder:
+    return PublishOrder(run_id=run_id, release_date=options.release_date, republish=options.republish or False)
 
 
 def _merged(query: PublishOptions, body: PublishOptions) -> PublishOptions:
@@ -150,13 +190,12 @@ def _merged(query: PublishOptions, body: PublishOptions) -> PublishOptions:
     Raises:
         Validation: one is given in both, with two values.
     """
-    both = query.model_fields_set & body.model_fields_set
-    for name in sorted(both):
-        if getattr(query, name) != getattr(body, name):
+    given = {name: value for name, value in query if value is not None}
+    for name, value in given.items():
+        if getattr(body, name) not in {None, value}:
             raise Validation(
                 f"`{name}` is in the query and in the body, with two values. Send it once.", field=name
             )
-    given = {name: getattr(query, name) for name in query.model_fields_set}
     return body.model_copy(update=given)
 
 
@@ -164,14 +203,13 @@ def _answer(
     request: Request,
     response: Response,
     job_id: UUID,
-    wait: int,
+    wait: int | None,
     *,
     duplicate: bool = False,
     detailed: bool = False,
 ) -> JobAnswer:
     """The answer after waiting as long as asked: 200 if it has ended, else 202 and where to look."""
-    with a_place_to_wait() as room:
-        job = wait_for(job_id, wait if room else 0)
+    job = waited(request, job_id, wait)
     with db.transaction() as session:
         base_url = str(request.base_url)
         answered = (

@@ -1,0 +1,93 @@
+"""A bridge for tests that send many requests: one database and one application for all of this folder."""
+
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from models.jobs import Scope
+from models.orders import PublishOrder
+from tests.conftest import NO_BROKER, SAMPLES, _database, forget_cached
+from tests.database.bridge.calls import RUN
+from worker import db, inbox, keys, ring
+from worker.bridge import create_app, publish
+from worker.cli.imports import import_clients, import_run, read
+from worker.settings import settings
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A bridge in this process, with a registered run and its queued publish."""
+
+    http: TestClient
+    keys: dict[Scope, str]
+    job_id: UUID
+
+
+@pytest.fixture(scope="package")
+def shared_database(server_url, admin, template):
+    """A database that all tests here share, and this process uses; bells are silent."""
+    with pytest.MonkeyPatch.context() as patch:
+        for url in _database(server_url, admin, template):
+            patch.setenv("DATABASE_URL", url)
+            patch.setenv("REDIS_URL", NO_BROKER)
+            patch.setattr(ring.breaker, "_open_until", float("inf"))
+            forget_cached()
+            ring.be_brief()
+            yield url
+            forget_cached()
+
+
+@pytest.fixture(scope="package")
+def application(shared_database):
+    """A client of the bridge, without a key."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        TestClient(create_app(), raise_server_exceptions=False) as client,
+    ):
+        patch.setattr(publish, "PREVIEW_WAIT", 0)  # no worker is there
+        yield client
+
+
+def empty():
+    """Take everything but keys from the database, and put the samples' clients in."""
+    with db.transaction() as session:
+        for table in ("jobs", "dossiers", "batches", "v2_pipeline_logs", "v2_runs", "v2_clients", "clients"):
+            session.execute(text(f"delete from {table}"))
+        import_clients(session, read(SAMPLES / "clients.json"))
+
+
+@pytest.fixture(scope="module")
+def bridge(application):
+    """The bridge as a module of tests finds it; they change nothing that others of the module look at."""
+    empty()
+    with db.transaction() as session:
+        session.execute(text("delete from api_keys"))
+        made = {scope: keys.create(session, f"tests-{scope}", scope) for scope in Scope}
+        inbox.register_run(session, RUN, {"client_id": "CLT_NORTHWIND_001"})
+        job, _ = inbox.accept_publish(session, settings(), PublishOrder(run_id=RUN))
+    application.headers["X-API-Key"] = made[Scope.OPS]
+    return Bridge(application, made, job.id)
+
+
+@pytest.fixture
+def http(bridge):
+    """The bridge for tests that do change things: its database is emptied before each."""
+    empty()
+    return bridge.http
+
+
+@pytest.fixture
+def sample(http):
+    """A function that puts a sample run into the database and returns its document: `sample("run_clean")`."""
+
+    def load(name):
+        document = json.loads((SAMPLES / f"{name}.json").read_text())
+        with db.transaction() as session:
+            import_run(session, document)
+        return document
+
+    return load
