@@ -4,6 +4,8 @@ Every test that asks for `database` gets one of its own, cloned from a migrated 
 """
 
 import os
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -11,11 +13,28 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from worker import db, embedded, migrate, ring, servers
+from worker import db, migrate, ring, servers
 from worker.settings import Settings, settings
 
 NO_BROKER = "redis://127.0.0.1:1/0"
 SAMPLES = Path(__file__).parent / "samples"
+
+
+KEEPER = """
+import sys
+from pathlib import Path
+from worker.embedded import attach_postgres
+print(attach_postgres(Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def pytest_configure():
+    """Settle Celery's configuration in this process, once: it reaches no broker, whichever test asks first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDIS_URL", NO_BROKER)
+        ring.be_brief()
+    forget_cached()
 
 
 def forget_cached():
@@ -28,14 +47,20 @@ def forget_cached():
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory):
-    """URL of the PostgreSQL server under test; one embedded server serves all test processes."""
+    """URL of the PostgreSQL server under test; one embedded server serves all test processes.
+
+    Another process holds it for us, so that a test of the holding itself may let go of all that is ours.
+    """
     configured = os.environ.get("DATABASE_URL")
     if configured:
-        return make_url(Settings(DATABASE_URL=configured).database_url.get_secret_value())
+        yield make_url(Settings(DATABASE_URL=configured).database_url.get_secret_value())
+        return
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    return make_url(embedded.attach_postgres(shared / "servers"))
+    command = [sys.executable, "-c", KEEPER, str(shared / "servers")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as keeper:
+        yield make_url(keeper.stdout.readline().strip())
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +95,6 @@ def database(server_url, admin, template, monkeypatch):
         monkeypatch.setenv("REDIS_URL", NO_BROKER)
         monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
         forget_cached()
-        ring.be_brief()
         yield url
         forget_cached()
 
