@@ -13,13 +13,13 @@ from typing import Any
 from models.values import Draft, RunInput
 from tasks.assemble.clean import as_list
 from tasks.assemble.contacts import People, people
-from tasks.assemble.copywriting import beside_entries, outreach
+from tasks.assemble.copywriting import outreach
 from tasks.assemble.endings import settle
 from tasks.assemble.identity import company_domain, company_name
 from tasks.assemble.media import with_logo
 from tasks.assemble.notes import Notes
 from tasks.assemble.outputs import PRIVATE, Outputs, read
-from tasks.assemble.sections import Sections, complete, place, primary_signal, sections
+from tasks.assemble.sections import Sections, complete, primary_signal, sections
 from tasks.assemble.sources import Sources
 from tasks.assemble.steps import COMPOSER, CONTACTS, COPY, INDIVIDUAL, INSIGHT, OVERRIDE, STEPS, STRATEGY
 
@@ -74,7 +74,7 @@ def assemble(run: RunInput) -> Draft:
 
 def _enrichment(outputs: Outputs) -> list[dict[str, Any]]:
     """What was found about people, the composer's word first, so that any other is newer."""
-    entries = as_list(outputs.of(COMPOSER).get("contacts"))
+    entries = [*as_list(outputs.of(COMPOSER).get("contacts"))]
     for content in outputs.all(INDIVIDUAL):
         entries += as_list(content["contacts"]) if "contacts" in content else [content]
     return [entry if isinstance(entry, dict) else {"name": entry} for entry in entries]
@@ -88,9 +88,6 @@ def _write_copy(made: Sections, outputs: Outputs, found: People, notes: Notes) -
     made["copy"]["outreach"], unmatched = outreach(written, found, notes)
     if unmatched:
         made["copy"]["outreach_set_aside"] = unmatched
-    for step in (COPY, OVERRIDE):
-        for content in outputs.all(step):
-            place(made, step, beside_entries(content, STEPS[step]), notes)
 
 
 def _collect_sources(made: Sections, outputs: Outputs, notes: Notes) -> list[dict[str, Any]]:

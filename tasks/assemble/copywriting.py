@@ -43,13 +43,6 @@ def outreach(
     return [_addressed(chosen[place], people, place) for place in people.by_place if place in chosen], unmatched
 
 
-def beside_entries(content: dict[str, Any], step: Step) -> dict[str, Any]:
-    """What a copy step says besides its entries: how many were overridden, notes, sources."""
-    if not any(name in content for name in step.lists):
-        return {}
-    return {key: value for key, value in content.items() if key not in step.lists}
-
-
 def _entries(content: dict[str, Any], step: Step, notes: Notes) -> Iterator[dict[str, Any]]:
     names = [name for name in (*step.lists, "email_scripts") if name in content]
     listed = [unfolded(content[name], name, notes) for name in names]

@@ -28,7 +28,7 @@ def unwrap(output: Any, step: Step, notes: Notes) -> dict[str, Any]:
     Opens the envelopes of OpenAI Responses, Chat Completions, Anthropic, Gemini and Make.com, JSON in
     strings, and wrappers, in any order around each other. What a writer put beside a wrapper (`sources`,
     say) joins the content. A list is the content of steps that list people, and is kept under the first
-    name their list has; elsewhere the objects in it are read as one.
+    name their list has, as is one entry alone; elsewhere the objects in it are read as one.
 
     Raises:
         UnusableError: no object is in there, or one that has none of the step's fields. An object with
@@ -40,6 +40,8 @@ def unwrap(output: Any, step: Step, notes: Notes) -> dict[str, Any]:
     for alias, name in ALIASES.items():
         if alias in content and content.get(name) is None:
             content[name] = content.pop(alias)
+    if step.entry and not step.entry.isdisjoint(content) and _is_empty(content, step):
+        content = {step.lists[0]: [content]}
     if _is_empty(content, step):
         wanted = ", ".join(sorted(step.fields))
         raise UnusableError(f"it has none of the fields the step is asked for ({wanted})", content)
@@ -81,9 +83,7 @@ class _Opener:
         if any(map(is_block, items)):
             return self.open(joined(items, items), layers)
         if self._step.lists:
-            opened = [self.open(item, layers) if self._holds_more(item) else item for item in items]
-            is_document = len(items) == 1 and opened[0] is not items[0]
-            return opened[0] if is_document else self._listed(opened)
+            return self._listed([self.open(item, layers) if self._holds_more(item) else item for item in items])
         if not items:
             raise UnusableError("an empty list where one object is due", items)
         return self._as_one([self.open(item, layers) for item in items])
@@ -127,6 +127,8 @@ class _Opener:
         entries: list[Any] = []
         for item in items:
             names = [name for name in self._step.lists if isinstance(item, dict) and name in item]
+            if names and len(items) == 1:
+                return dict(item)
             for name in names:
                 entries += as_list(item.pop(name))
             if names:

@@ -14,7 +14,7 @@ DOMAINS = ("domain", "company_domain")
 
 
 def company_name(outputs: Outputs, seed: dict[str, Any]) -> str | None:
-    """The company's name: the composer's, INTRO's, the snapshot's, then the seed's (domain, "Root columns")."""
+    """The company's name: the composer's, INTRO's, the snapshot's, then the seed's (domain, "Field by field")."""
     said = [
         outputs.of(COMPOSER).get("company_name"),
         outputs.of(INTRO).get("company_name"),

@@ -1,4 +1,4 @@
-r"""JSON as careless models write it, read without guessing.
+"""JSON as careless models write it, read without guessing.
 
 Knows the faults that are a matter of spelling (domain, "What LLM outputs really look like"): comments,
 trailing commas, keys in no quotes, texts in single or curly ones or with quotes and line breaks in them,
@@ -157,7 +157,8 @@ class _Strict:
 def _is_open(token: str) -> bool:
     """Whether a text at the very end has no second quote."""
     inside = re.sub(r"\\.", "", token, flags=re.DOTALL)
-    return len(inside) == 1 or inside[-1] not in {'"': '"', "'": "'"}.get(inside[0], "\u201c\u201d\u2018\u2019")
+    closing = inside[0] if inside[0] in "\"'" else "\u201c\u201d\u2018\u2019"
+    return len(inside) == 1 or inside[-1] not in closing
 
 
 def _requoted(inside: str) -> str:

@@ -61,7 +61,7 @@ def _repaired(text: str, notes: Notes, objection: str) -> list[Any]:
     if _ESCAPED.match(text, found.start()):
         return [parse(_unescaped(text, found.start()), notes)]
     first, how = _first(text, found.start())
-    notes.add(Code.JSON_REPAIRED, f"{how} ({objection})")
+    notes.add(Code.JSON_REPAIRED, f"its JSON {how} ({objection})")
     values = [first, *_following(text, first.end)]
     for read in values:
         if read.is_cut:
@@ -70,40 +70,31 @@ def _repaired(text: str, notes: Notes, objection: str) -> list[Any]:
 
 
 def _first(text: str, start: int) -> tuple[Mended, str]:
-    """The JSON value at `start` and how it was read."""
+    """The JSON value at `start`, and what had to be done to read it."""
     try:
         value, end = _DECODER.raw_decode(text, start)
     except ValueError:
-        until = _to_last_fence(text, start)
+        fence = text.rfind("```", start)
+        text = text if fence < 0 else text[:fence]
     else:
         is_alone = not text[:start].strip() and not text[end:].strip()
-        return Mended(
-            value, end, is_cut=False
-        ), f"its JSON {'is not strict' if is_alone else 'stands in other text'}"
+        return Mended(value, end, is_cut=False), "is not strict" if is_alone else "stands in other text"
     try:
-        return mend(until, start), "its JSON was misspelt and was mended"
+        return mend(text, start), "was misspelt and was mended"
     except NotMendedError:
-        inner = until[start:]
-        return Mended(
-            patch(inner), len(text), not _is_closed(inner)
-        ), "its JSON was broken and was patched by guess"
+        rest = text[start:]
+        return Mended(patch(rest), len(text), not _is_closed(rest)), "was broken and was patched by guess"
 
 
 def _following(text: str, end: int) -> Iterator[Mended]:
     """The JSON values after `end`, up to one that is none."""
     while found := START.search(text, end):
         try:
-            read = mend(_to_last_fence(text, found.start()), found.start())
+            read = mend(text, found.start())
         except NotMendedError:
             return
         yield read
         end = read.end
-
-
-def _to_last_fence(text: str, start: int) -> str:
-    """The text without the last Markdown fence after `start` and what follows it."""
-    fence = text.rfind("```", start)
-    return text if fence < 0 else text[:fence]
 
 
 def _unescaped(text: str, start: int) -> str:

@@ -1,6 +1,6 @@
 """The sections of a dossier, put together from what the steps said of each field."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import orjson
@@ -15,7 +15,6 @@ from tasks.assemble.steps import (
     CLIENT_RESEARCH,
     CLIENT_SPECIFIC,
     COMPOSER,
-    CONTACTS,
     ENTITY,
     INSIGHT,
     INTRO,
@@ -69,7 +68,8 @@ def sections(outputs: Outputs, notes: Notes) -> Sections:
     _merge_research(made, as_network(outputs.of(CLIENT_RESEARCH)), notes)
     place(made, MEDIA, outputs.of(MEDIA), notes)
     place(made, COMPOSER, _media(outputs.of(COMPOSER)), notes, home="media")
-    place(made, CONTACTS, _without(outputs.of(CONTACTS), STEPS[CONTACTS].lists), notes)
+    for step, content in _beside_people(outputs):
+        place(made, step, content, notes)
     return made
 
 
@@ -114,6 +114,14 @@ def _tell(lost: list[str], notes: Notes) -> None:
 
 def _without(content: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in names}
+
+
+def _beside_people(outputs: Outputs) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What steps that list people say besides the list; an entry alone is all about its person."""
+    for name, step in STEPS.items():
+        for content in outputs.all(name) if step.lists else []:
+            if any(key in content for key in step.lists):
+                yield name, _without(content, step.lists)
 
 
 def _media(composed: dict[str, Any]) -> dict[str, Any]:

@@ -41,17 +41,20 @@ class Step:
     Attributes:
         fields: what it is asked for; an output that has a value in none of them is not its output.
         home: the section its unknown fields are kept in.
-        wrappers: names of sections that its content may be wrapped in, several side by side too.
+        wrappers: names of sections that its content may be wrapped in, several side by side too; where
+            two disagree, the later named wins.
         lists: where its content is a list of people: the names that list goes by. A bare list is
             known by the first.
+        entry: fields that only an entry of that list has, where an entry alone is not the content.
         repeated: whether every completed output counts, or only the last.
     """
 
     name: str
     fields: frozenset[str]
     home: str
-    wrappers: frozenset[str]
+    wrappers: tuple[str, ...]
     lists: tuple[str, ...] = ()
+    entry: frozenset[str] = frozenset()
     repeated: bool = False
 
 
@@ -62,9 +65,18 @@ def _step(
     wrappers: str = "",
     *,
     lists: tuple[str, ...] = (),
+    entry: str = "",
     repeated: bool = False,
 ) -> Step:
-    return Step(name, frozenset(fields.split()), home, frozenset(wrappers.split()), lists, repeated)
+    return Step(
+        name,
+        frozenset(fields.split()),
+        home,
+        tuple(wrappers.split()),
+        lists,
+        frozenset(entry.split()),
+        repeated,
+    )
 
 
 _COPY_FIELDS = "email_subject email_body linkedin_message subject body"
@@ -136,6 +148,7 @@ STEPS = {
             "enrich_lead",
             "enrich_contacts",
             lists=("contacts", "enriched_contacts", "key_contacts"),
+            entry="name full_name contact_name first_name",
         ),
         _step(
             INDIVIDUAL,

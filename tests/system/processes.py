@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 from collections.abc import Iterable
 
 import psutil
@@ -10,7 +11,10 @@ WITHIN = 30.0  # seconds for what takes a fraction of one on an idle machine
 
 
 def assert_ended(pids: Iterable[int]):
-    """All of them end soon. A zombie has ended: when it is reaped is up to the machine's first process."""
+    """All of them end soon; one that does not is killed, and that is a failure.
+
+    A zombie has ended: when it is reaped is up to the machine's first process.
+    """
     for pid in pids:
         try:
             descriptor = os.pidfd_open(pid)
@@ -20,6 +24,9 @@ def assert_ended(pids: Iterable[int]):
             psutil.Process(pid).wait(WITHIN)
             continue
         try:
-            assert select.select([descriptor], [], [], WITHIN)[0], psutil.Process(pid).cmdline()
+            if not select.select([descriptor], [], [], WITHIN)[0]:
+                command = psutil.Process(pid).cmdline()
+                os.kill(pid, signal.SIGKILL)
+                raise AssertionError(f"{pid} did not end: {command}")
         finally:
             os.close(descriptor)

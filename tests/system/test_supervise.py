@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from processes import WITHIN, assert_ended
 
+from tests.system.processes import WITHIN, assert_ended
 from worker.supervise import NotReadyError, Process, child, supervise
 from worker.supervise.supervisor import growing_pause, print_line
 
@@ -33,8 +33,10 @@ while True:
     signal.pause()
 """
 
+# A program that ends by no signal but SIGKILL, or by itself after a minute.
 STUBBORN = """
 import os, signal
+signal.alarm(60)
 signal.signal(signal.SIGTERM, lambda *_: print("asked to end", flush=True))
 print("pid", os.getpid(), flush=True)
 while True:
@@ -148,6 +150,12 @@ def test_each_line_a_program_says_is_shown_under_its_name():
     assert lines.all()[:2] == ["a | one", "a | two"]
 
 
+def test_the_last_thing_a_program_says_comes_before_the_news_of_its_end():
+    with supervised(program("a", "print('line\\n' * 20_000 + 'last words')"), pause=lambda _: 3600.0) as lines:
+        lines.wait_for("ended with status 0")
+    assert lines.all()[-2] == "a | last words"
+
+
 def test_errors_and_bytes_that_are_no_text_are_shown_too():
     with supervised(program("a", r"import os; os.write(2, b'\xff!\n'); import time; time.sleep(60)")) as lines:
         assert lines.wait_for("!") == "a | �!"
@@ -155,8 +163,8 @@ def test_errors_and_bytes_that_are_no_text_are_shown_too():
 
 def test_lines_of_all_programs_begin_in_the_same_column():
     with supervised(program("bridge"), program("beat")) as lines:
-        lines.pid("bridge")
-        lines.pid("beat  ")
+        names = {lines.wait_for("pid").partition("pid")[0] for _ in range(2)}
+    assert names == {"bridge | ", "beat   | "}
 
 
 def test_programs_are_stopped_in_the_given_order_each_after_the_one_before_has_ended():

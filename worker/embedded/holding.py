@@ -63,7 +63,7 @@ def hold(directory: Path, prepare: Callable[[], Launch], answers: Callable[[str]
         The server's URL.
 
     Raises:
-        EmbeddedServerError: it did not start, did not answer, or belongs to another user.
+        EmbeddedServerError: it does not start, does not answer, or belongs to another user.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def hold(directory: Path, prepare: Callable[[], Launch], answers: Callable[[str]
                 raise
     except PermissionError as refusal:
         raise EmbeddedServerError(
-            f"{refusal.filename} belongs to another user: run as that user, or choose another data directory."
+            f"{refusal.filename} is closed to this user: run as its owner, or choose another data directory."
         ) from refusal
 
 

@@ -3,8 +3,10 @@
 import gzip
 import json
 
+import anyio
 import pytest
 
+from models.jobs import Scope
 from tests.conftest import SAMPLES
 from tests.database.bridge.calls import READ_INTO_FIELDS, RUN, WITH_BODY, refusal
 
@@ -60,6 +62,31 @@ def test_a_body_of_6_mb_that_does_not_say_its_length_is_refused_once_it_is_over_
             yield b" " * 1000
 
     refusal(call.send(bridge, content=chunks()), 413)
+
+
+def test_a_body_that_does_not_arrive_is_given_up(bridge, monkeypatch):
+    monkeypatch.setattr("worker.bridge.body.BODY_TIME", 0.05)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/columnline/publish",
+        "raw_path": b"/columnline/publish",
+        "query_string": b"",
+        "headers": [(b"host", b"bridge"), (b"x-api-key", bridge.keys[Scope.OPS].encode())],
+        "state": {},
+    }
+    sent = []
+
+    async def receive():
+        await anyio.sleep_forever()
+
+    async def send(message):
+        sent.append(message)
+
+    bridge.http.portal.call(bridge.http.app, scope, receive, send)
+    start, body = sent
+    assert (start["status"], json.loads(body["body"])["code"]) == (503, "unavailable")
+    assert b"did not arrive" in body["body"]
 
 
 def test_a_body_of_5_mb_is_taken(bridge):

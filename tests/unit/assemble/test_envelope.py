@@ -28,7 +28,11 @@ def chat(content, **choice):
 
 
 def anthropic(*texts, **fields):
-    return {"type": "message", "role": "assistant", "content": [{"type": "text", "text": text} for text in texts]} | fields
+    return {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": text} for text in texts],
+    } | fields
 
 
 def gemini(*parts, **candidate):
@@ -47,6 +51,8 @@ ENVELOPES = [
     anthropic(TEXT),
     anthropic(TEXT[:5], TEXT[5:]),
     anthropic(TEXT)["content"],
+    anthropic(TEXT[:5], TEXT[5:])["content"],
+    responses(TEXT[:5], TEXT[5:])["output"][-1:],
     gemini({"text": TEXT}),
     gemini({"text": "let me think", "thought": True}, {"text": TEXT[:9]}, {"text": TEXT[9:]}),
     {"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": TEXT}], "role": "assistant"},
@@ -73,7 +79,12 @@ def test_an_envelope_comes_off(output):
 
 @pytest.mark.parametrize("inner", ENVELOPES)
 def test_envelopes_come_off_in_any_order(inner):
-    for outer in (responses(json.dumps(inner)), chat(json.dumps(inner)), {"result": inner}, {"text": json.dumps(inner)}):
+    for outer in (
+        responses(json.dumps(inner)),
+        chat(json.dumps(inner)),
+        {"result": inner},
+        {"text": json.dumps(inner)},
+    ):
         assert opened(outer) == (CONTENT, [])
 
 
@@ -105,7 +116,10 @@ def test_a_wrapper_with_an_object_comes_before_one_with_text():
 
 
 def test_a_wrappers_name_inside_the_content_is_a_field_of_it():
-    assert opened(CONTENT | {"data": {"a": 1}, "text": "hello"})[0] == CONTENT | {"data": {"a": 1}, "text": "hello"}
+    assert opened(CONTENT | {"data": {"a": 1}, "text": "hello"})[0] == CONTENT | {
+        "data": {"a": 1},
+        "text": "hello",
+    }
 
 
 def test_several_objects_where_one_is_due_are_one_and_the_later_counts():
@@ -134,6 +148,11 @@ def test_a_list_of_people_is_known_by_its_first_name_however_it_comes(output):
 
 def test_a_list_of_one_person_stays_a_list():
     assert opened([{"name": "A"}], "6_ENRICH_CONTACTS")[0] == {"contacts": [{"name": "A"}]}
+
+
+def test_a_list_of_one_document_is_the_document():
+    document = {"contacts": "None were found", "contact_count": 0}
+    assert opened([document], "6_ENRICH_CONTACTS")[0] == document
 
 
 @pytest.mark.parametrize("output", [[], {"contacts": []}, {"result": []}, {"contacts": None}, "[]"])

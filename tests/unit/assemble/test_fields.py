@@ -93,7 +93,10 @@ def test_a_signal_may_speak_the_views_language():
         "source_url": "https://a.example",
         "proof_page": 3,
     }
-    assert fitted(SIGNAL, {"description": "x", "proof": "Notice"})[0] == {"description": "x", "source_name": "Notice"}
+    assert fitted(SIGNAL, {"description": "x", "proof": "Notice"})[0] == {
+        "description": "x",
+        "source_name": "Notice",
+    }
     assert fitted(SIGNAL, {"source_url": "kept", "proof": {"url": "lost", "text": "T"}})[0]["source_url"] == "kept"
 
 
@@ -131,6 +134,7 @@ def test_the_answer_to_an_objection_is_one_text_in_the_order_of_speaking(respons
         (78.0, 78, []),
         (" 78 ", 78, []),
         (0, 0, []),
+        (1, 1, []),
         (100, 100, []),
         ("78/100", 78, ["value_repaired"]),
         ("78 / 100", 78, ["value_repaired"]),
@@ -167,7 +171,7 @@ def test_a_score_is_within_its_scale_and_reads_again_as_itself(value):
         ("High", "HIGH", []),
         (" critical ", "CRITICAL", []),
         ("Medium-High", "HIGH", ["value_repaired"]),
-        ("high – medium", "HIGH", ["value_repaired"]),
+        ("high \u2013 medium", "HIGH", ["value_repaired"]),
         ("Low to Medium", "MEDIUM", ["value_repaired"]),
         ("LOW/CRITICAL", "CRITICAL", ["value_repaired"]),
         ("HIGH: closes in March", "HIGH", ["value_repaired"]),
@@ -197,7 +201,11 @@ def test_filling_takes_what_is_missing_and_tells_what_lost():
     assert lost == ["a", "b.d", "g"]
 
 
-@given(st.dictionaries(st.text(max_size=2), st.none() | st.integers() | st.dictionaries(st.text(max_size=2), st.integers())))
+@given(
+    st.dictionaries(
+        st.text(max_size=2), st.none() | st.integers() | st.dictionaries(st.text(max_size=2), st.integers())
+    )
+)
 def test_filling_with_itself_changes_nothing(value):
     target = dict(value)
     assert fill(target, value) == []

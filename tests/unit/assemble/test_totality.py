@@ -1,0 +1,193 @@
+"""Whatever the pipeline stored, there is a draft that can be stored, or one of two errors that can be."""
+
+import ast
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import tasks.assemble
+from tasks.assemble import assemble
+from tasks.assemble.envelope import WRAPPERS
+from tasks.assemble.notes import FOUND
+from tasks.assemble.roster import INDEXES, NAMES
+from tasks.assemble.shapes import OUTREACH, PLACES
+from tasks.assemble.steps import ALIASES, STEPS
+from tests.builders import CONTENTS, contacts_of, run_of
+from worker.errors import OutputsInvalid, OutputsMissing
+
+KEYS = sorted(
+    {
+        *PLACES,
+        *ALIASES,
+        *WRAPPERS,
+        *OUTREACH.fields,
+        *INDEXES,
+        *NAMES,
+        "sources",
+        "choices",
+        "candidates",
+        "role",
+        "type",
+    }
+    | {name for step in STEPS.values() for name in {*step.fields, *step.wrappers}}
+    | {name for _, shape in PLACES.values() for name in getattr(shape, "fields", ())}
+)
+TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=12)
+WORDS = st.sampled_from(
+    [
+        "N/A",
+        "null",
+        "78/100",
+        "Medium-High",
+        "https://a.example",
+        "www.a.example",
+        "Ann Lee",
+        "Acme LLC",
+        "CONT_000",
+        "a@b.example",
+        "message",
+        "output_text",
+        "incomplete",
+        "{",
+        '{"a": 1',
+        "primary",
+    ]
+)
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | WORDS
+
+
+def nested(inner):
+    objects = st.dictionaries(st.sampled_from(KEYS) | TEXT, inner, max_size=5)
+    return objects | st.lists(inner, max_size=4) | objects.map(json.dumps)
+
+
+OUTPUTS = st.recursive(LEAVES, nested, max_leaves=25)
+MIXED = st.one_of(
+    *(
+        OUTPUTS.flatmap(
+            lambda noise, content=content: st.just(content | noise if isinstance(noise, dict) else content)
+        )
+        for content in [*CONTENTS.values(), contacts_of("Ann Lee", "Acme LLC")]
+    )
+)
+
+
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def ends_well(run):
+    """Assemble, and check that what came of it is what PostgreSQL takes."""
+    try:
+        draft = assemble(run)
+    except (OutputsMissing, OutputsInvalid) as error:
+        ended = error
+    else:
+        assert_sound(draft)
+        assert_storable(asdict(draft))
+        return
+    assert all(len(finding["found"]) <= FOUND for finding in ended.findings)
+    assert ended.findings
+    assert_storable(ended.as_dict())
+
+
+def assert_sound(draft):
+    assert draft.contacts == () or sum(contact.is_primary for contact in draft.contacts) == 1
+    assert draft.lead_score is None or 0 <= draft.lead_score <= 100
+    assert draft.timing_urgency in {None, "LOW", "MEDIUM", "HIGH", "CRITICAL"}
+    assert draft.company_name.strip()
+    assert all(type(notice.code) is str for notice in draft.warnings)
+    written = {str(contact.id) for contact in draft.contacts}
+    assert all(entry["contact_id"] in written for entry in draft.copy["outreach"])
+
+
+def assert_storable(made):
+    stored = orjson.dumps(made)  # refuses surrogates, integers beyond 64 bits, nesting beyond 254
+    assert not NUL.search(stored)
+    assert orjson.loads(stored) == json.loads(json.dumps(made, default=str, allow_nan=False))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(sorted(STEPS)), OUTPUTS | MIXED, max_size=4), OUTPUTS)
+def test_any_json_in_any_step_ends_well(outputs, seed):
+    ends_well(run_of(outputs, seed_data=seed if isinstance(seed, dict) and all(map(is_utf8, seed)) else {}))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(STEPS)), OUTPUTS, st.integers(0, 400), st.integers(0, 400))
+def test_any_json_cut_anywhere_ends_well(step, output, start, end):
+    text = json.dumps(output)
+    ends_well(run_of({step: text[: start % (len(text) + 1)] + text[end % (len(text) + 1) :]}))
+
+
+def is_utf8(text):
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+@pytest.mark.parametrize("step", [*CONTENTS, "11_DOSSIER_COMPOSER", "10A_COPY", "8_MEDIA"])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, '{"result":' * 100_000, '[{"a":[' * 30_000 + "1"]
+)
+def test_hostile_nesting_in_text_ends_well(step, text):
+    ends_well(run_of({step: text}))
+    ends_well(run_of({step: {"result": {"contacts": text, "the_math": text}}}))
+
+
+@pytest.mark.parametrize(
+    "key", ["result", "contacts", "the_math", "sources", "find_leads", "output", "company_name"]
+)
+def test_hostile_nesting_in_values_ends_well(key):
+    objects, lists = "deep", "deep"
+    for _ in range(50_000):
+        objects, lists = {key: objects}, [lists]
+    for output in (objects, lists, {key: lists}, CONTENTS["10_WRITER_STRATEGY"] | {key: objects}):
+        for step in ("10_WRITER_STRATEGY", "6_ENRICH_CONTACTS", "10_WRITER_INTRO", "10A_COPY"):
+            ends_well(run_of({step: output}, seed_data={key: objects}))
+
+
+def test_large_lists_take_no_longer_than_they_must():
+    count = 5_000
+    outputs = {
+        "6_ENRICH_CONTACTS": {"contacts": [{"name": f"Ann Lee{number}"} for number in range(count)]},
+        "6_ENRICH_CONTACT_INDIVIDUAL": {
+            "contacts": [{"name": f"Ann Lee{number}", "phone": "1"} for number in range(count)]
+        },
+        "10A_COPY": {"copy_outputs": [{"contact_index": number, "email_body": "B"} for number in range(count)]},
+        "8_MEDIA": {
+            "logo_url": "https://l.example",
+            "logo_fallback_chain": [f"https://l.example/{n}" for n in range(count)],
+        },
+        "5C_CLIENT_SPECIFIC": {
+            "custom_research": [{"criteria_name": "A", "matches": [{"evidence": str(n)} for n in range(count)]}]
+            * 2
+        },
+        "10_WRITER_INTRO": CONTENTS["10_WRITER_INTRO"]
+        | {"sources": [f"https://a.example/{n}" for n in range(count)]},
+    }
+    draft = assemble(run_of(outputs))
+    assert len(draft.contacts) == len(draft.copy["outreach"]) == len(draft.sources) == count
+
+
+PURE = {"json", "math", "re", "unicodedata", "collections", "dataclasses", "enum", "functools", "typing", "uuid"}
+HELPERS = {"email_validator", "idna", "json_repair", "orjson"}
+OURS = ("models.clean.", "models.values.", "worker.errors.", "tasks.assemble.")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(tasks.assemble.__file__).parent.glob("*.py")), ids=lambda path: path.stem
+)
+def test_assembly_knows_no_database_no_clock_and_no_settings(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    strangers = {
+        name
+        for name in imported
+        if name.partition(".")[0] not in PURE | HELPERS and not f"{name}.".startswith(OURS)
+    }
+    assert strangers == set()
