@@ -4,8 +4,10 @@ Every test that asks for `database` gets one of its own, cloned from a migrated 
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sqlalchemy.engine import make_url
 from worker import db, migrate, ring, servers
 from worker.settings import Settings, settings
 
+SERVERS = "PYTEST_SERVERS_DIRECTORY"
 NO_BROKER = "redis://127.0.0.1:1/0"
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -29,12 +32,24 @@ sys.stdin.read()
 """
 
 
-def pytest_configure():
-    """Settle Celery's configuration in this process, once: it reaches no broker, whichever test asks first."""
+def pytest_configure(config):
+    """Choose where the tests' server lies, and settle Celery's configuration: in tests it reaches no broker.
+
+    Not under pytest's own temporary directory: each run of pytest shuts that to other users, and under root the
+    server is one.
+    """
+    if not hasattr(config, "workerinput"):
+        os.environ[SERVERS] = tempfile.mkdtemp(prefix="columnline-tests-")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", NO_BROKER)
         ring.be_brief()
     forget_cached()
+
+
+def pytest_unconfigure(config):
+    """Remove the server's data; every process that used it has ended."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(SERVERS), ignore_errors=True)
 
 
 def forget_cached():
@@ -46,7 +61,7 @@ def forget_cached():
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory):
+def server_url():
     """URL of the PostgreSQL server under test; one embedded server serves all test processes.
 
     Another process holds it for us, so that a test of the holding itself may let go of all that is ours.
@@ -55,10 +70,7 @@ def server_url(tmp_path_factory):
     if configured:
         yield make_url(Settings(DATABASE_URL=configured).database_url.get_secret_value())
         return
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    command = [sys.executable, "-c", KEEPER, str(shared / "servers")]
+    command = [sys.executable, "-c", KEEPER, os.environ[SERVERS]]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as keeper:
         yield make_url(keeper.stdout.readline().strip())
 

@@ -23,8 +23,8 @@ MAX_WAIT = 55
 """Seconds a caller may wait: proxies cut off at 60, and Make.com's own default is 40."""
 
 _ABSENT = {"", "null", "undefined"}
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
 _AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4})", re.ASCII)
 _MONTHS = 12
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100

@@ -31,6 +31,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _ESCAPE = re.compile(r"""\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\'|\\|\"""")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2})?(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
 """The end of a text that was cut within an escape, or between the two halves of a character."""
 
@@ -99,9 +100,7 @@ class _Strict:
         if kind == "mark":
             self._mark(token)
         elif kind == "text":
-            is_whole = len(token) > 1 and not (at_end and _is_open(token))
-            if is_whole or self.due != "key":
-                self._scalar(_requoted(token[1:-1] if is_whole else _CUT_ESCAPE.sub(r"\1", token[1:])))
+            self._text(token, is_whole=not (at_end and _is_open(token)))
         elif kind == "word":
             self._word(token, is_whole=not at_end)
 
@@ -130,6 +129,13 @@ class _Strict:
         else:
             raise NotMendedError
 
+    def _text(self, text: str, *, is_whole: bool) -> None:
+        inside = text[1:-1] if is_whole else _CUT_ESCAPE.sub(r"\1", text[1:])
+        if text[0] in _ESCAPED.sub("", inside) and (self.due == "key" or not is_whole):
+            raise NotMendedError  # its quotes may as well have ended it
+        if is_whole or self.due != "key":
+            self._scalar(_requoted(inside))
+
     def _word(self, word: str, *, is_whole: bool) -> None:
         if self.due == "key" and _BARE_KEY.fullmatch(word):
             self._scalar(_requoted(word))
@@ -156,9 +162,9 @@ class _Strict:
 
 def _is_open(token: str) -> bool:
     """Whether a text at the very end has no second quote."""
-    inside = re.sub(r"\\.", "", token, flags=re.DOTALL)
-    closing = inside[0] if inside[0] in "\"'" else "\u201c\u201d\u2018\u2019"
-    return len(inside) == 1 or inside[-1] not in closing
+    bare = _ESCAPED.sub("", token)
+    closing = bare[0] if bare[0] in "\"'" else "\u201c\u201d\u2018\u2019"
+    return len(bare) == 1 or bare[-1] not in closing
 
 
 def _requoted(inside: str) -> str:

@@ -75,11 +75,11 @@ def _is_silent(kind: str) -> bool:
 
 def _pieces(block: Any) -> Iterator[Any]:
     match block:
+        case {"type": str(kind)} if _is_silent(kind):
+            return
         case {"text": str() as text}:
             if block.get("thought") is not True:
                 yield text
-        case {"type": str(kind)} if _is_silent(kind):
-            return
         case list():
             for item in block:
                 yield from _pieces(item)

@@ -71,7 +71,7 @@ class Urgency:
             return None
         levels = {level.upper() for level in found.group(1, 2) if level}
         level = max(levels, key=self.ORDER.index)
-        if len(levels) > 1 or found[3].strip():
+        if len(levels) > 1 or found[3]:
             notes.add(Code.VALUE_REPAIRED, f"read as {level}: {excerpt(value)}", at)
         return level
 

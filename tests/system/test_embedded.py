@@ -580,6 +580,7 @@ def test_another_user_has_servers_of_their_own_and_has_them_still_after_root_use
             holder.leave()
             assert_gone(running)
         assert {path.stat().st_uid for path in fresh_dir.rglob("*")} == {NOBODY}
+    assert fresh_dir.parent.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.skipif(not ROOT or shutil.which("setpriv") is None, reason="needs root, to become another")

@@ -19,7 +19,9 @@ def test_flower_shows_success_retry_and_failure_with_the_reason_and_finds_a_run_
             return [task for task in tasks() if run_id in task["kwargs"]]
 
         with flower:
-            wait_until(lambda: flower.get("/workers", params={"refresh": "true"}).json(), "flower to see the worker")
+            wait_until(
+                lambda: flower.get("/workers", params={"refresh": "true"}).json(), "flower to see the worker"
+            )
             done, held, failed = (send(system, n) for n in ("run_clean", "run_unmapped_client", "run_prose_only"))
             for run_id in (done, held, failed):
                 publish(system, run_id, wait=25)

@@ -55,7 +55,7 @@ def _prepare(directory: Path) -> Launch:
     if os.geteuid() != uid:
         if os.geteuid() != 0:
             raise PermissionError(None, None, str(data))
-        _let_through(directory, wheel)
+        _let_through(uid, directory, wheel)
     programs = _programs(wheel, data)
     if not data.exists():
         _initialise(directory, data, programs, owner)
@@ -126,11 +126,11 @@ def _ids(name: str) -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
-def _let_through(directory: Path, wheel: Path) -> None:
+def _let_through(uid: int, directory: Path, wheel: Path) -> None:
     for folder in {directory, *directory.parents, *wheel.parents}:
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
+        found = folder.stat()
+        if found.st_uid != uid and not found.st_mode & stat.S_IXOTH:
+            folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
     if not wheel.stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
         parts = [str(part) for part in wheel.parent.glob(f"{wheel.name}*")]
         subprocess.run(["chmod", "-R", "o+rX", *parts], check=True)  # noqa: S603, S607

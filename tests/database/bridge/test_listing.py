@@ -150,7 +150,7 @@ def test_many_are_retried_oldest_first_and_only_those_that_match(shared_database
     forget()
     error = {"state": "error", "settled_at": BEGAN, "error": ERROR}
     make([0], client_id="one")
-    old, new = make([1], client_id="one", **error).pop(), make([2], client_id="one", **error).pop()
+    new, old = make([2], client_id="one", **error).pop(), make([1], client_id="one", **error).pop()
     make([3], client_id="two", **error)
     held = make([4], client_id="one", state="held", held_reason="client_unmapped").pop()
     assert retry(JobFilter(client_id="one"), limit=1) == [old]

@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -72,6 +73,10 @@ def test_integers_beyond_64_bits_keep_their_digits_as_text(number):
 
 def test_an_integer_that_python_cannot_write_out_is_nothing():
     assert cleaned(10**5000) == (None, ["number_replaced"])
+
+
+def test_what_json_does_not_know_is_text():
+    assert cleaned([Decimal("1.5"), ("a",)]) == (["1.5", "('a',)"], [])
 
 
 def test_numbers_within_range_stay():

@@ -191,6 +191,8 @@ def test_two_people_of_one_name_and_different_titles_are_two():
         ({"tenure_months": "132"}, "tenure", "11 years"),
         ({"tenure_months": 13.0}, "tenure", "1 year 1 month"),
         ({"tenure_months": 4}, "tenure", "4 months"),
+        ({"tenure_months": 1}, "tenure", "1 month"),
+        ({"tenure_months": 1200}, "tenure", None),
         ({"tenure_months": 0}, "tenure", None),
         ({"tenure_months": -3}, "tenure", None),
         ({"tenure_months": 1e300}, "tenure", None),

@@ -28,6 +28,7 @@ HOSTS = st.from_regex(r"[a-z][a-z0-9]{0,10}(-[a-z0-9]{1,5})?\.[a-z]{2,8}(\.[a-z]
         ("müller-straße.de", "xn--mller-strae-46a18a.de"),
         ("WWW\u3002Acme\uff0eexample", "acme.example"),
         ("xn--mller-kva.de", "xn--mller-kva.de"),
+        ("MÜLLER.de", "xn--mller-kva.de"),
         ("株式会社.jp", "xn--6oqv20b1zgzxr.jp"),
     ],
 )

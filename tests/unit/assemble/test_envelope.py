@@ -19,7 +19,8 @@ def opened(output, step="10_WRITER_INTRO"):
 
 def responses(*texts, **fields):
     parts = [{"type": "output_text", "text": text} for text in texts]
-    blocks = [{"type": "reasoning", "summary": []}, {"type": "web_search_call"}]
+    thought = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "Let me think."}]}
+    blocks = [thought, {"type": "web_search_call", "text": "acme"}]
     return {"object": "response", "output": [*blocks, {"type": "message", "content": parts}]} | fields
 
 
@@ -55,7 +56,7 @@ ENVELOPES = [
     responses(TEXT[:5], TEXT[5:])["output"][-1:],
     gemini({"text": TEXT}),
     gemini({"text": "let me think", "thought": True}, {"text": TEXT[:9]}, {"text": TEXT[9:]}),
-    {"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": TEXT}], "role": "assistant"},
+    {"content": [{"type": "thinking", "text": "hm"}, {"type": "text", "text": TEXT}], "role": "assistant"},
     {"result": CONTENT},
     {"result": {"result": CONTENT}},
     {"text": TEXT},

@@ -31,6 +31,11 @@ def test_the_composer_is_heard_first_then_intro_the_snapshot_and_the_seed():
     assert identity(seed=SEED) == ("Seeded", "seed.example")
 
 
+def test_of_several_snapshots_the_first_counts():
+    snapshots = [{"domain": "first.example"}, OPPORTUNITY["company_snapshot"]]
+    assert identity(opportunity={"company_snapshot": snapshots}, seed=SEED) == ("Seeded", "first.example")
+
+
 def test_a_snapshot_may_be_a_list_of_one():
     assert identity(opportunity={"company_snapshot": [OPPORTUNITY["company_snapshot"]]}) == (
         "Snapped",

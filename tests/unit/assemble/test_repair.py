@@ -64,6 +64,7 @@ def test_strict_json_is_read_without_a_word():
         ('{"a": 1 "b": 2}', {"a": 1, "b": 2}),
         ('{"a": ["x" "y"]}', {"a": ["x", "y"]}),
         ('{"a": (1, 2) "b": 3}', {"a": [1, 2], "b": 3}),
+        ('{"a": 1 "b": 2} and then "c" {x} [y]', {"a": 1, "b": 2}),
         ('{\\"a\\": \\"b\\\\nc\\"}', {"a": "b\nc"}),
         ('"{\\"a\\": \\"cut off here', {"a": "cut off here"}),
         ('[{"a": 1}, {"b": 2},]', [{"a": 1}, {"b": 2}]),
@@ -172,6 +173,36 @@ def test_a_text_too_long_to_be_patched_is_refused():
     assert patch(broken + '"c": "x"}')["b"] == 2
     with pytest.raises(UnusableError, match="too long"):
         patch(broken + '"c": "' + "x" * LONGEST + '"}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":: 1}',
+        '{"a": 1,, "b": 2}',
+        "{: 1}",
+        "[1 2]",
+        '{"a": [1}',
+        '{"a": 01}',
+        "{1: 2}",
+        '{"a" 1}',
+        "]",
+        '{"a": b}',
+        "{,}",
+        '{"a": "x" "y"}',
+        '{"a": "x"\n"b": 1}',
+        '{"a" "b"}',
+        "[,]",
+        '{"a": .5}',
+        '{"a" 1, "b": 2}',
+        '{"a": "x" 1}',
+        '{"a": "he said "hi" and th',
+        "{'a's': 1}",
+    ],
+)
+def test_what_needs_a_guess_is_not_mended(text):
+    with pytest.raises(NotMendedError):
+        mend(text, 0)
 
 
 @given(OBJECTS)
