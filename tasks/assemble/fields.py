@@ -14,6 +14,8 @@ import orjson
 from tasks.assemble.clean import Tally, as_list, clean, is_nothing
 from tasks.assemble.notes import Code, Notes, excerpt
 
+_WHOLE = frozenset({"primary_buying_signal", "coordinates"})
+
 
 def unfolded(value: Any, at: str, notes: Notes) -> Any:
     """An object or a list that came as its JSON text (domain: "a JSON string inside a JSON string")."""
@@ -144,6 +146,8 @@ class Record:
 def fill(target: dict[str, Any], extra: dict[str, Any], at: str = "") -> list[str]:
     """Put into `target` what it lacks and `extra` has, level by level. What `target` has stays.
 
+    A signal and a pair of coordinates are never completed from another's: half of each is neither.
+
     Returns:
         The paths at which both have something and `extra`'s lost.
     """
@@ -154,8 +158,15 @@ def fill(target: dict[str, Any], extra: dict[str, Any], at: str = "") -> list[st
         if is_nothing(present):
             if not is_nothing(value) or key not in target:
                 target[key] = value
-        elif isinstance(present, dict) and isinstance(value, dict):
+        elif isinstance(present, dict) and isinstance(value, dict) and key not in _WHOLE:
             lost += fill(present, value, path)
         elif not is_nothing(value) and present != value:
             lost.append(path)
     return lost
+
+
+def tell_lost(lost: list[str], notes: Notes) -> None:
+    """One notice for all the fields in which a step's values lost to others (`fill`)."""
+    if lost:
+        fields = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 (five show which)
+        notes.add(Code.OVERRULED, f"another value was kept in {len(lost)} places: {fields}")

@@ -7,7 +7,7 @@ import orjson
 
 from tasks.assemble.clean import as_list, is_nothing
 from tasks.assemble.composer import as_network, as_written
-from tasks.assemble.fields import Many, fill
+from tasks.assemble.fields import Many, fill, tell_lost
 from tasks.assemble.notes import Code, Notes
 from tasks.assemble.outputs import Outputs
 from tasks.assemble.shapes import ANY, PLACES, SECTIONS
@@ -62,10 +62,10 @@ def sections(outputs: Outputs, notes: Notes) -> Sections:
             fields = STEPS[step].fields
             content = _signals(outputs.of(step)) if step == SIGNALS else outputs.of(step)
             place(made, step, {name: item for name, item in content.items() if (name in fields) is asked}, notes)
-    place(made, COMPOSER, _without(as_written(outputs.of(COMPOSER)), _APART), notes)
+    place(made, COMPOSER, _without(as_written(outputs.of(COMPOSER), notes.at(COMPOSER)), _APART), notes)
     place(made, INSIGHT, outputs.of(INSIGHT), notes)
     place(made, ENTITY, _entity(outputs.of(ENTITY)), notes)
-    _merge_research(made, as_network(outputs.of(CLIENT_RESEARCH)), notes)
+    _merge_research(made, as_network(outputs.of(CLIENT_RESEARCH), notes.at(CLIENT_RESEARCH)), notes)
     place(made, MEDIA, outputs.of(MEDIA), notes)
     place(made, COMPOSER, _media(outputs.of(COMPOSER)), notes, home="media")
     for step, content in _beside_people(outputs):
@@ -85,7 +85,7 @@ def place(made: Sections, step: str, content: dict[str, Any], notes: Notes, home
         if name != "sources":
             section, shape = PLACES.get(name, (home or STEPS[step].home, ANY))
             lost += fill(made[section], {name: shape.fit(value, name, at)})
-    _tell(lost, at)
+    tell_lost(lost, at)
 
 
 def complete(made: Sections, notes: Notes) -> None:
@@ -103,13 +103,6 @@ def primary_signal(made: Sections) -> str | None:
     signal = made["find_leads"].get("primary_buying_signal") or {}
     said = (signal.get(name) for name in ("signal", "headline", "description", "signal_type"))
     return next((text for text in said if isinstance(text, str) and text.strip()), None)
-
-
-def _tell(lost: list[str], notes: Notes) -> None:
-    """One notice for all the fields in which a step's values lost to another's."""
-    if lost:
-        fields = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 (five show which)
-        notes.add(Code.OVERRULED, f"another step's value was kept in {len(lost)} places: {fields}")
 
 
 def _without(content: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
@@ -157,7 +150,7 @@ def _merge_research(made: Sections, research: dict[str, Any], notes: Notes) -> N
         present = made[section].get(name)
         if isinstance(fresh, dict) and isinstance(present, dict):
             lost = _merge(present.setdefault(inner, []), fresh.pop(inner), key, f"{name}.{inner}")
-            _tell(lost + fill(present, fresh, name), notes.at(CLIENT_RESEARCH))
+            tell_lost(lost + fill(present, fresh, name), notes.at(CLIENT_RESEARCH))
         elif fresh:
             made[section][name] = fresh
     place(made, CLIENT_RESEARCH, _without(research, {"custom_research", "network_intelligence"}), notes)

@@ -93,13 +93,12 @@ COORDINATES = Record(
 )
 
 ENRICH_LEAD: dict[str, Shape] = {
-    "company_deep_dive": _record(
+    "company_deep_dive": Record(
         "description",
-        "description company_overview employees revenue founded_year full_address",
-        mainline_phones=ITEMS,
-        general_emails=ITEMS,
-        coordinates=COORDINATES,
-        recent_moves=ITEMS,
+        _all(TEXT, "description company_overview employees revenue founded_year full_address")
+        | _all(ITEMS, "mainline_phones general_emails recent_moves")
+        | {"coordinates": COORDINATES},
+        {"summary": "description"},
     ),
     "network_intelligence": Record(
         "summary",

@@ -377,22 +377,25 @@ def test_a_data_directory_that_was_deleted_is_made_anew(fresh_dir):
 
 
 @pytest.mark.parametrize("name", ["a b & 9 % ü+c:5", "a,b", "long" * 30])
-def test_any_data_directory_will_do_however_long_its_name_or_odd(fresh_dir, name):
-    fresh_dir = fresh_dir / name
-    postgres_url, redis_url = attach(fresh_dir)
-    sockets = Path(sa.make_url(postgres_url).query["host"])
+def test_a_data_directory_may_be_moved_to_any_name_however_long_or_odd(data_dir, name):
+    query(embedded.attach_postgres(data_dir), "CREATE TABLE IF NOT EXISTS moved AS SELECT 42 AS answer")
+    embedded.detach(data_dir)
+    odd = data_dir.rename(data_dir.with_name(name))
     try:
+        postgres_url, redis_url = attach(odd)
+        assert query(postgres_url, "SELECT answer FROM moved") == 42
         engine = sa.create_engine(postgres_url)
         with engine.connect() as connection:
-            assert connection.scalar(sa.text("SELECT current_database()")) == "columnline"
+            assert connection.scalar(sa.text("SELECT answer FROM moved")) == 42
         engine.dispose()
-        assert query(postgres_url, "SELECT 1") == 1
         assert redis_server(redis_url).is_running()
+        sockets = Path(sa.make_url(postgres_url).query["host"])
         assert sockets.stat().st_mode & 0o077 == 0
     finally:
-        embedded.detach(fresh_dir)
-        if not sockets.is_relative_to(fresh_dir):
-            sockets.rmdir()
+        embedded.detach(odd)
+        odd.rename(data_dir)
+    if not sockets.is_relative_to(odd):
+        sockets.rmdir()
 
 
 def test_a_socket_directory_that_others_may_enter_is_refused(tmp_path):

@@ -201,6 +201,12 @@ def test_filling_takes_what_is_missing_and_tells_what_lost():
     assert lost == ["a", "b.d", "g"]
 
 
+def test_half_a_place_is_not_completed_from_another():
+    target = {"coordinates": {"lat": 1, "lng": None}}
+    assert fill(target, {"coordinates": {"lat": 2, "lng": 3}}) == ["coordinates"]
+    assert target == {"coordinates": {"lat": 1, "lng": None}}
+
+
 @given(
     st.dictionaries(
         st.text(max_size=2), st.none() | st.integers() | st.dictionaries(st.text(max_size=2), st.integers())

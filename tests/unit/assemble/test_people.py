@@ -137,6 +137,7 @@ def test_a_comparable_name_is_its_own(name):
         ("Tanabe, Aiko", ("Aiko", "Tanabe")),
         ("Jane Doe, P.E., LEED AP", ("Jane", "Doe")),
         ("John Smith Jr.", ("John", "Smith")),
+        ("Ngozi PhD", ("Ngozi", None)),
         ("Jack Ma", ("Jack", "Ma")),
         ("Don Draper", ("Don", "Draper")),
         ("M. Night Shyamalan", ("M.", "Night Shyamalan")),

@@ -195,6 +195,8 @@ def test_a_text_too_long_to_be_patched_is_refused():
         "[,]",
         '{"a": .5}',
         '{"a" 1, "b": 2}',
+        '{"a": 1: 2}',
+        "[1 [2]]",
         '{"a": "x" 1}',
         '{"a": "he said "hi" and th',
         "{'a's': 1}",

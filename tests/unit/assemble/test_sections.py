@@ -235,6 +235,41 @@ def test_the_composers_own_stored_form_wins_over_its_view_form():
     assert draft.primary_signal == "mine"
     assert draft.find_leads["company_snapshot"]["description"] == "mine"
     assert draft.find_leads["company_snapshot"]["domain"] == "https://www.acme.example/"
+    assert draft.find_leads["primary_buying_signal"] == {"signal": "mine"}
+    assert [signal["signal"] for signal in draft.enrich_lead["additional_signals"]] == ["consent", "hiring"]
+    (told,) = [notice.detail for notice in draft.warnings if notice.code == "overruled"]
+    assert told.endswith(": company_snapshot.description")
+
+
+def test_a_signal_is_never_completed_from_another():
+    signals = {
+        "primary_buying_signal": {"description": "Ground was broken"},
+        "additional_signals": [{"description": "x"}],
+    }
+    draft = composed(**{"10_WRITER_SIGNALS": signals})
+    assert draft.find_leads["primary_buying_signal"] == {"description": "Ground was broken"}
+    assert draft.primary_signal == "Ground was broken"
+
+
+@pytest.mark.parametrize(
+    ("intel", "deep_dive"),
+    [
+        ("A summary", {"description": "A summary"}),
+        ({"summary": "S", "description": "D"}, {"summary": "S", "description": "D"}),
+        ([{"summary": "S"}], {"description": "S"}),
+    ],
+)
+def test_the_composers_company_intel_is_the_deep_dive_in_any_shape(intel, deep_dive):
+    made = composed(COMPOSER | {"companyIntel": intel}).enrich_lead["company_deep_dive"]
+    assert {name: value for name, value in made.items() if value != []} == deep_dive
+
+
+@pytest.mark.parametrize(
+    "starters",
+    [["How firm?"], {"conversationStarters": "How firm?"}, [{"conversationStarters": ["How firm?"]}], "How firm?"],
+)
+def test_the_composers_conversation_starters_come_in_any_shape(starters):
+    assert composed(COMPOSER | {"quickReference": starters}).copy["conversation_starters"] == ["How firm?"]
 
 
 def test_insight_fills_what_strategy_left_empty():
