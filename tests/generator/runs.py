@@ -149,10 +149,10 @@ def _truth(request: Request, facts: Facts, rows: list[Row]) -> Truth:
 
 
 def _expect(request: Request) -> str:
-    """What never came is waited for before what came is read, so a missing writer decides."""
-    if Damage.MISSING_WRITER in request.damage:
-        return "error:outputs_missing"
-    return "error:outputs_invalid" if Damage.PROSE_ONLY in request.damage else "ready"
+    """What came and cannot be used ends a run at once; what never came is waited for."""
+    if Damage.PROSE_ONLY in request.damage:
+        return "error:outputs_invalid"
+    return "error:outputs_missing" if Damage.MISSING_WRITER in request.damage else "ready"
 
 
 def _note(request: Request) -> str:

@@ -415,8 +415,8 @@ def test_the_seed_and_the_request_have_other_names_and_empty_fields() -> None:
         (REPAIRABLE - SLOW, "ready"),
         ({Damage.MISSING_WRITER}, "error:outputs_missing"),
         ({Damage.PROSE_ONLY}, "error:outputs_invalid"),
-        (FATAL, "error:outputs_missing"),
-        (frozenset(Damage) - SLOW, "error:outputs_missing"),
+        (FATAL, "error:outputs_invalid"),
+        (frozenset(Damage) - SLOW, "error:outputs_invalid"),
         (REPAIRABLE - SLOW | {Damage.PROSE_ONLY}, "error:outputs_invalid"),
     ],
 )

@@ -50,11 +50,9 @@ def demo(
             run(
                 address,
                 concurrency,
-                once_ready=lambda: failures.extend(_play(address, key, documents)),
+                once_ready=lambda: failures.extend(_play(address, key_name, key, documents)),
                 write=lambda line: print(line, file=log, flush=True),
             )
-        with db.transaction() as session:
-            keys.revoke(session, key_name)
         for failure in failures:
             err.print(failure, style="red", markup=False)
         if failures:
@@ -101,8 +99,8 @@ def _prepare_database(clients: dict[str, Any]) -> tuple[str, str]:
         return name, keys.create(session, name, Scope.OPS)
 
 
-def _play(address: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
-    """Send every run, tell what became of it, and return what did not go as expected."""
+def _play(address: str, key_name: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
+    """Send every run, tell what became of it, and return what did not go as expected. The key is no good after."""
     failures = []
     with httpx2.Client(base_url=f"{address}/columnline", headers={"X-API-Key": key}, timeout=60) as http:
         shown = table("sample", "outcome", "why", title="\nWhat became of the sample runs")
@@ -116,6 +114,8 @@ def _play(address: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
             failures.append(failure)
         out.print(shown)
         _print_latency(http, next(document for document in documents if document["name"] == "run_clean"))
+    with db.transaction() as session:
+        keys.revoke(session, key_name)
     return failures
 
 

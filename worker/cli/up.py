@@ -17,6 +17,7 @@ from models.jobs import Scope
 from worker import db, keys, migrate, servers
 from worker.celery import alive
 from worker.cli.output import Exit, err, out, reporting_errors
+from worker.embedded import detach
 from worker.errors import Validation
 from worker.settings import env_name, settings
 from worker.supervise import NotReadyError, Process, supervise
@@ -52,12 +53,13 @@ def up(
 def prepare(port: int | None, data_dir: Path | None) -> str:
     """Find or start the servers, migrate, and choose the bridge's address.
 
-    The children inherit what is decided here through the environment.
+    The processes find the servers the same way, and hold embedded ones themselves: should we be killed, those stay
+    until the last task in hand is done.
     """
     if data_dir is not None:
         os.environ[env_name("data_dir")] = str(data_dir)
         settings.cache_clear()
-    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = servers.database_url(), servers.broker_url()
+    servers.broker_url()
     migrate.upgrade(db.engine())
     host = settings().host
     return f"http://{host}:{_bindable(host, settings().port if port is None else port)}"
@@ -113,6 +115,9 @@ def run(
     except NotReadyError as error:
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(Exit.UNAVAILABLE) from None
+    finally:
+        db.dispose()
+        detach(settings().data_dir)  # embedded servers have stopped once this returns, unless others use them
 
 
 def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower: bool) -> list[Process]:

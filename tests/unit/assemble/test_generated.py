@@ -47,9 +47,9 @@ def test_all_kinds_of_damage_at_once_are_repaired(seed):
     assert_true(seed, *(QUICK - {Damage.COMPOSER}))
 
 
-@pytest.mark.parametrize("knob", sorted(FATAL))
-def test_fatal_damage_is_an_error_that_says_so(knob):
-    made = generated(1, damage=[knob])
+@pytest.mark.parametrize("knobs", [*([knob] for knob in sorted(FATAL)), sorted(FATAL)], ids=str)
+def test_fatal_damage_is_an_error_that_says_so(knobs):
+    made = generated(1, damage=knobs)
     with pytest.raises((OutputsMissing, OutputsInvalid)) as caught:
         assemble(run_input(made.run))
     assert made.truth.expect == f"error:{caught.value.code}"
