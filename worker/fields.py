@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 MAX_WAIT = 55
 """Seconds a caller may wait: proxies cut off at 60, and Make.com's own default is 40."""
 
+LONGEST_NAME = 128
 _ABSENT = {"", "null", "undefined"}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
@@ -120,7 +121,7 @@ AbsentIfEmpty = BeforeValidator(absent_if_empty)
 Number = BeforeValidator(_number)
 """For `Annotated[Annotated[int, Field(ge=…, le=…)] | None, Number]`: also as text, and absent where empty."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(printable)]
 """A run id, step name, step id or client id: 1 to 128 printable characters."""
 
 OptionalName = Annotated[Name | None, AbsentIfEmpty]

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from models.jobs import ApiKey, Scope
 from worker.errors import Forbidden, NotFound, Unauthorized, Validation
+from worker.fields import LONGEST_NAME
 
-_LONGEST_NAME = 128
 _NOBODY = hashlib.sha256(b"nobody").digest()
 _SEEN_AT_MOST_EVERY = timedelta(minutes=1)
 _UNSEEN = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - _SEEN_AT_MOST_EVERY)
@@ -32,9 +32,9 @@ def create(session: Session, name: str, scope: Scope) -> str:
     Raises:
         Validation: the name is taken, or is none that can be read and typed.
     """
-    if not (1 <= len(name) <= _LONGEST_NAME and name.isprintable()):
+    if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
         raise Validation(
-            f"{name[:_LONGEST_NAME]!r} is no name for a key. Choose 1 to {_LONGEST_NAME} printable characters.",
+            f"{name[:LONGEST_NAME]!r} is no name for a key. Choose 1 to {LONGEST_NAME} printable characters.",
             field="name",
         )
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)

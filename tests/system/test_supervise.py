@@ -145,7 +145,7 @@ def said(lines: list[str], *texts: str) -> list[str]:
 
 
 def test_each_line_a_program_says_is_shown_under_its_name():
-    with supervised(program("a", "print('one'); print('two')\nimport time; time.sleep(60)")) as lines:
+    with supervised(program("a", "print('one\\ntwo', flush=True)\nimport time; time.sleep(60)")) as lines:
         lines.wait_for("two")
     assert lines.all()[:2] == ["a | one", "a | two"]
 

@@ -109,11 +109,11 @@ def validation(errors: Sequence[Any]) -> ColumnlineError:
     return kind(f"{where}: {first['detail']}{more}.", field=first["field"], findings=findings)
 
 
-def legible(value: Any) -> Any:
+def legible(value: Any, longest: int = SHOWN) -> Any:
     """What was sent, short enough to read, as a value that any JSON parser takes."""
     if value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _EXACT):
         return value
-    return UNSTORABLE.sub(REPLACEMENT, (value if isinstance(value, str) else repr(value))[:SHOWN])
+    return UNSTORABLE.sub(REPLACEMENT, (value if isinstance(value, str) else repr(value))[:longest])
 
 
 def _field(location: Sequence[Any]) -> str | None:

@@ -17,7 +17,7 @@ from worker.bridge.gate import RunId
 from worker.bridge.openapi import documented, documented_body
 from worker.bridge.problems import legible, validation
 from worker.errors import ColumnlineError, Validation
-from worker.fields import MAX_WAIT, Name, OptionalFlag, ReleaseDate, Seconds
+from worker.fields import LONGEST_NAME, MAX_WAIT, Name, OptionalFlag, ReleaseDate, Seconds
 from worker.settings import settings
 
 router = APIRouter(prefix="/columnline/publish", tags=["publish"], responses=documented())
@@ -174,7 +174,7 @@ def _publish_one(entry: Any, request: Request) -> JobAnswer:
             answered = answers.answer(session, job, duplicate=not new, base_url=str(request.base_url))
     except ColumnlineError as error:
         run_id = entry.get("run_id") if isinstance(entry, dict) else entry
-        return answers.refusal(error, legible(run_id) if isinstance(run_id, str) else None)
+        return answers.refusal(error, legible(run_id, LONGEST_NAME) if isinstance(run_id, str) else None)
     if new:
         bell(request).ring([job])
     return answered

@@ -106,7 +106,7 @@ def run(
     since = time.time()
     try:
         supervise(
-            _processes(address, concurrency, os.environ, flower=flower),
+            _processes(address, concurrency, os.environ | {"PYTHONUNBUFFERED": "1"}, flower=flower),
             ready=lambda: _ready(address, since),
             body=body,
             write=write,

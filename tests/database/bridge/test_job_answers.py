@@ -138,6 +138,12 @@ def test_a_refused_run_among_many_has_the_same_keys(http):
         assert (told["ok"], told["done"], told["job_id"], told["status"]) == (False, True, None, None)
 
 
+def test_a_refused_run_is_told_under_its_whole_id(http):
+    run_id = "x" * 128
+    (told,) = http.post("/columnline/publish", json={"runs": [{"run_id": run_id}]}).json()["answers"]
+    assert (told["run_id"], told["error"]["code"]) == (run_id, "run_not_found")
+
+
 def test_a_preview_has_the_same_keys_and_its_result(http, sample):
     run_id = sample("run_clean")["run"]["run_id"]
     told = look(http.post(f"/columnline/publish/{run_id}/preview", json={"wait": 0}).json())
@@ -146,7 +152,7 @@ def test_a_preview_has_the_same_keys_and_its_result(http, sample):
 
 def test_the_dossiers_release_batch_and_lists_are_told_as_they_are_now(http, in_state):
     run_id, _ = in_state("done")
-    lists = ["00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"]
+    lists = ["00000000-0000-4000-8000-00000000000b", "00000000-0000-4000-8000-00000000000a"]
     with db.transaction() as session:
         session.execute(
             text(
@@ -170,7 +176,7 @@ def test_the_dossiers_release_batch_and_lists_are_told_as_they_are_now(http, in_
     ):
         assert told["batch_number"] == "V2_20260115"
         assert (told["release_date"], told["released_at"]) == ("2026-01-20", None)
-        assert (told["list_ids"], told["contacts_created"]) == (lists, 3)
+        assert (told["list_ids"], told["contacts_created"]) == (sorted(lists), 3)
     with db.transaction() as session:
         session.execute(text("update dossiers set released_at = '2026-01-20T12:00:00Z'"))
     told = http.get(f"/columnline/runs/{run_id}").json()["job"]

@@ -57,7 +57,7 @@ def test_whatever_the_document_allows_or_forbids_is_answered_as_it_says(document
     operation = document[path][method]
     there = {"run_id": RUN, "job_id": str(bridge.job_id)}
 
-    @settings(max_examples=5, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck)
+    @settings(max_examples=8, derandomize=True, deadline=None, database=None, suppress_health_check=HealthCheck)
     @given(case=operation.as_strategy(generation_mode=mode), known=st.booleans())
     def answered(case, known):
         if known:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import uuid4
 
+import anyio.to_thread
 import pytest
 from sqlalchemy import func, null, select, update
 
@@ -170,6 +171,24 @@ def test_a_hundred_waiting_callers_keep_nobody_out_and_are_all_told(bridge, look
         end(*ids)
         assert {waiter.result() for waiter in waiters} == {"done"}
     assert seconds[0] < LONG
+
+
+def test_the_process_is_alive_although_every_thread_is_taken(bridge, looks):
+    limiter = bridge.http.portal.call(anyio.to_thread.current_default_thread_limiter)
+    before, job_id = limiter.total_tokens, job()
+    limiter.total_tokens = 1
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            waiter = pool.submit(bridge.http.get, f"/columnline/jobs/{job_id}", params={"wait": LONG})
+            until(lambda: looks)
+            alive = pool.submit(bridge.http.get, "/livez")
+            try:
+                assert alive.result(SOON).status_code == 200
+            finally:
+                end(job_id)
+            assert waiter.result().json()["status"] == "done"
+    finally:
+        limiter.total_tokens = before
 
 
 @pytest.mark.parametrize("path", ["/columnline/jobs/{}", "/columnline/runs/RUN_20260115_181206"])
