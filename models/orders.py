@@ -1,8 +1,9 @@
 """What was asked for: the payload of a job, read back from `jobs.payload` exactly as it was accepted."""
 
 from datetime import date, datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class PublishOrder(BaseModel):
@@ -19,3 +20,9 @@ class PublishOrder(BaseModel):
     run_id: str
     release_date: date | datetime | None = None
     republish: bool = False
+
+    @field_validator("release_date", mode="before")
+    @classmethod
+    def _moment_or_day(cls, value: Any) -> Any:
+        """Tell a moment from a day by its form: midnight in UTC is a moment, and another day elsewhere."""
+        return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value

@@ -105,6 +105,7 @@ def database(server_url, admin, template, monkeypatch):
     for url in _database(server_url, admin, template):
         monkeypatch.setenv("DATABASE_URL", url)
         monkeypatch.setenv("REDIS_URL", NO_BROKER)
+        monkeypatch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers
         monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
         forget_cached()
         yield url

@@ -34,6 +34,14 @@ def dumps(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+def loads(text: str | bytes) -> Any:
+    """The value of a JSONB column. Numbers that orjson refuses are read whole."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
 def _limits(config: Settings) -> str:
     limits = {
         "statement_timeout": config.statement_timeout,
@@ -58,7 +66,7 @@ def make_engine(url: str, config: Settings, pool_size: int = 2) -> Engine:
         pool_recycle=300,
         hide_parameters=True,
         json_serializer=dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=loads,
         connect_args=CONNECT,
     )
     limits = _limits(config)

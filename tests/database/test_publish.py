@@ -127,9 +127,19 @@ def test_the_release_hour_is_that_of_the_clients_zone(run_id, hours, released):
 def test_the_midnight_make_com_sends_is_read_in_the_clients_zone(run_id):
     publish(run_id, release_date=datetime(2031, 9, 17, 4, tzinfo=UTC))  # midnight of the 17th in Toronto
     assert dossier(run_id).release_date == date(2031, 9, 17)
+    publish(run_id, release_date=datetime(2031, 9, 17, tzinfo=UTC), republish=True)
+    assert dossier(run_id).release_date == date(2031, 9, 16)
     execute("update clients set timezone = 'America/Vancouver'")
     publish(run_id, release_date=datetime(2031, 9, 17, 4, tzinfo=UTC), republish=True)
     assert dossier(run_id).release_date == date(2031, 9, 16)
+
+
+def test_a_number_beyond_all_bounds_in_an_output_does_not_keep_a_run_from_being_published(run_id):
+    execute(
+        "update v2_pipeline_logs set output = jsonb_set(output, '{usage}', ('1' || repeat('0', 400))::jsonb) "
+        "where step_name = '10_WRITER_INTRO'"
+    )
+    assert publish(run_id).state == JobState.DONE
 
 
 def test_a_client_is_found_by_its_slug_where_no_mapping_is_set_unless_mappings_must_be_explicit(sample, setting):

@@ -343,8 +343,8 @@ def test_a_program_that_fails_again_and_again_before_all_is_ready_ends_the_waiti
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_whole_terminal_reaches_the_supervisor_alone_which_stops_all_in_order(number):
     with Supervisor(first=POLITE, second=POLITE) as supervisor:
-        supervisor.lines.wait_for("pid")
-        supervisor.lines.wait_for("pid")
+        supervisor.lines.wait_for("| pid ")
+        supervisor.lines.wait_for("| pid ")
         os.killpg(supervisor.process.pid, number)
         supervisor.lines.wait_for(f"ended by {number}")
         assert supervisor.process.wait(WITHIN) == 0
