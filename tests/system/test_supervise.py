@@ -15,20 +15,24 @@ from tests.system.processes import WITHIN, assert_ended
 from worker.supervise import NotReadyError, Process, child, supervise
 from worker.supervise.supervisor import growing_pause, print_line
 
-# A program that says its pid, and on SIGTERM that it was asked to end and, after that, that it has ended.
+# A program that says its pid, and on SIGTERM that it was asked to end and, after that, that it has ended. It
+# writes without a buffer: a signal that comes while print() is flushing would have the handler's print() fail.
 POLITE = """
 import os, signal, sys
 
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + chr(10)).encode())
+
 def end(*_):
-    print("asked to end", flush=True)
+    say("asked to end")
     with open(sys.argv[1]) if sys.argv[1:] else open(os.devnull) as permission:
         permission.read()
-    print("ended", flush=True)
+    say("ended")
     sys.exit()
 
 signal.signal(signal.SIGTERM, end)
-signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
-print("pid", os.getpid(), flush=True)
+signal.signal(signal.SIGINT, lambda *_: say("interrupted"))
+say("pid", os.getpid())
 while True:
     signal.pause()
 """
@@ -37,8 +41,8 @@ while True:
 STUBBORN = """
 import os, signal
 signal.alarm(60)
-signal.signal(signal.SIGTERM, lambda *_: print("asked to end", flush=True))
-print("pid", os.getpid(), flush=True)
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"asked to end" + bytes([10])))
+os.write(1, f"pid {os.getpid()}".encode() + bytes([10]))
 while True:
     signal.pause()
 """
