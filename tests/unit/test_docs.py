@@ -158,4 +158,4 @@ def test_each_decision_has_four_lines():
 
 def test_the_readme_is_short_and_speaks_of_nothing_a_reader_cannot_see():
     assert len(TEXT.splitlines()) <= LONGEST
-    assert not re.search(r"\.\./|/work/|\.library|\bfarm\b|#\d|issue \d", TEXT)
+    assert not re.search(r"\.\./|/work/|#\d|issue \d", TEXT)
