@@ -16,6 +16,7 @@ from worker.retry import RetryPolicy, next_look
 
 _OUTAGES = ("08", "53", "57P", "25006", "58")
 _PASSING = ("40", "55P03", "57014")
+_NO_SUCH_TABLE = ("42P01", "42703")
 _STEP_PASSING = ("40001", "40P01", "55P03")
 _WRONG_DATA = "22"
 _BROKEN_RULE = "23"
@@ -63,6 +64,16 @@ def is_outage(exc: BaseException) -> bool:
     return isinstance(exc, DBAPIError) and (
         exc.connection_invalidated or type(exc).__name__ in {"OperationalError", "InterfaceError"}
     )
+
+
+def passes(exc: BaseException) -> bool:
+    """Whether the database was only busy: a rollback, a lock, a timeout."""
+    return (sqlstate(exc) or "").startswith(_PASSING)
+
+
+def lacks_schema(exc: BaseException) -> bool:
+    """Whether a table or column is missing: the database is not migrated."""
+    return sqlstate(exc) in _NO_SUCH_TABLE
 
 
 def passes_in_step(exc: BaseException) -> bool:

@@ -11,12 +11,10 @@ from starlette.requests import ClientDisconnect
 from worker import logs
 from worker.bridge.problems import SHOWN, answer, validation
 from worker.errors import ColumnlineError, Internal, MethodNotAllowed, NotFound, Unavailable, Validation
-from worker.outcomes import is_outage, sqlstate
+from worker.outcomes import is_outage, lacks_schema, passes, sqlstate
 
 log = logs.get(__name__)
 
-_PASSING = ("40", "55P03", "57014")
-_NO_SUCH_TABLE = ("42P01", "42703")
 _WRONG_DATA = "22"
 
 
@@ -72,12 +70,12 @@ def _allowed(request: Request, error: HTTPException) -> str:
 def _of_database(request: Request, error: SQLAlchemyError) -> ColumnlineError:
     state = sqlstate(error) or ""
     told = {"path": _path(request), "error": type(error).__name__, "sqlstate": state or None}
-    if is_outage(error) or state.startswith(_PASSING):
+    if is_outage(error) or passes(error):
         log.warning("request_unavailable", **told)
         return Unavailable(
             "The database is away or busy. Send the same request again later: what was done is not done twice."
         )
-    if state in _NO_SUCH_TABLE:
+    if lacks_schema(error):
         log.error("schema_behind", **told)
         return Unavailable("The database lacks a table or column. Run `columnline migrate`, then send this again.")
     if state.startswith(_WRONG_DATA):

@@ -105,6 +105,7 @@ def _play(address: str, key_name: str, key: str, documents: list[dict[str, Any]]
     with httpx2.Client(base_url=f"{address}/columnline", headers={"X-API-Key": key}, timeout=60) as http:
         shown = table("sample", "outcome", "why", title="\nWhat became of the sample runs")
         for document in track(documents, "publishing", console=err, transient=True):
+            _send(http, document)
             answer = _publish(http, document)
             outcome = _outcome(answer)
             if outcome != document["expect"]:
@@ -119,13 +120,18 @@ def _play(address: str, key_name: str, key: str, documents: list[dict[str, Any]]
     return failures
 
 
-def _publish(http: httpx2.Client, document: dict[str, Any]) -> dict[str, Any]:
+def _send(http: httpx2.Client, document: dict[str, Any]) -> None:
+    """Register the run and push its outputs, as a scenario would."""
     run = document["run"]
     registered = {name: value for name, value in run.items() if name not in {"run_id", "triggered_by"}}
     http.put(f"/runs/{run['run_id']}", json=registered).raise_for_status()
     outputs = [{name: step[name] for name in ("step_name", "step_id", "output")} for step in document["steps"]]
     http.post(f"/runs/{run['run_id']}/outputs", json={"outputs": outputs}).raise_for_status()
-    answered = http.post(f"/publish/{run['run_id']}", params={"wait": _WAIT}, json=document["publish"])
+
+
+def _publish(http: httpx2.Client, document: dict[str, Any]) -> dict[str, Any]:
+    run_id = document["run"]["run_id"]
+    answered = http.post(f"/publish/{run_id}", params={"wait": _WAIT}, json=document["publish"])
     found: dict[str, Any] = answered.raise_for_status().json()
     return found
 
@@ -174,13 +180,9 @@ def _print_latency(http: httpx2.Client, document: dict[str, Any]) -> None:
     for number in range(TIMED_RUNS):
         old = document["run"]["run_id"]
         again = json.loads(text.replace(old, f"{old}_{number}"))
-        run = again["run"]
-        registered = {"client_id": run["client_id"], "seed_data": run["seed_data"]}
-        http.put(f"/runs/{run['run_id']}", json=registered).raise_for_status()
-        outputs = [{name: step[name] for name in ("step_name", "step_id", "output")} for step in again["steps"]]
-        http.post(f"/runs/{run['run_id']}/outputs", json={"outputs": outputs}).raise_for_status()
+        _send(http, again)
         began = time.perf_counter()
-        answer = http.post(f"/publish/{run['run_id']}", params={"wait": _WAIT}).json()
+        answer = _publish(http, again)
         took.append((time.perf_counter() - began) * 1000)
         assert answer["released_at"], answer
     out.print(

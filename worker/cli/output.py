@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from worker.db import dumps
 from worker.embedded import EmbeddedServerError
 from worker.errors import ColumnlineError, Unavailable
-from worker.outcomes import is_outage, sqlstate
+from worker.outcomes import is_outage, lacks_schema
 from worker.settings import SettingsError
 
 _WIDE = 200  # a pipe has no width; a table in it is to be searched, so its ids must not break
@@ -38,7 +38,6 @@ class Exit(IntEnum):
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _NOT_FOUND = 404
-_NO_SUCH_TABLE = ("42P01", "42703")
 
 
 @contextmanager
@@ -54,7 +53,7 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
     except EmbeddedServerError as error:
         fail(Unavailable(str(error)), as_json=as_json)
     except (DBAPIError, PoolTimeoutError) as error:
-        if (sqlstate(error) or "").startswith(_NO_SUCH_TABLE):
+        if lacks_schema(error):
             fail(Unavailable("The database is not migrated. Run: columnline migrate."), as_json=as_json)
         if not is_outage(error):
             raise
