@@ -1,7 +1,8 @@
 """The tables the Make.com pipeline writes (V2): clients, runs, and one row per step with its raw output.
 
-V2 adds `production_client_id` (roadmap §3) and what a scenario may announce about a run:
-`expected_contacts`, `batch_number`.
+V2 adds `production_client_id` (roadmap §3), what a client may want otherwise than the settings say
+(`supersede`, `default_list`), and what is known of a run beforehand: `expected_contacts`, `batch_number`, and
+`batch_id` where its batch was opened when it was registered (roadmap §1).
 """
 
 from datetime import datetime
@@ -9,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -20,6 +21,7 @@ class V2Client(Base):
     """A client as the pipeline knows it; `production_client_id` leads to the client the app knows."""
 
     __tablename__ = "v2_clients"
+    __table_args__ = (CheckConstraint("supersede in ('auto', 'explicit')", name="supersede"),)
 
     client_id: Mapped[str] = mapped_column(primary_key=True)
     client_name: Mapped[str]
@@ -32,6 +34,8 @@ class V2Client(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
     production_client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
+    supersede: Mapped[str | None]
+    default_list: Mapped[str | None]
 
 
 class V2Run(Base):
@@ -51,6 +55,7 @@ class V2Run(Base):
     completed_at: Mapped[datetime | None]
     expected_contacts: Mapped[int | None]
     batch_number: Mapped[str | None]
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batches.id", ondelete="SET NULL"), index=True)
 
 
 class V2PipelineLog(Base):

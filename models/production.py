@@ -1,4 +1,4 @@
-"""The tables the app reads (V1), with the columns V2 adds to `dossiers`: `pipeline_version`, `run_id`, `error`.
+"""The tables the app reads (V1), with the columns V2 adds to `dossiers`, from `pipeline_version` on.
 
 V1 rows stay as they are; their values are wider than what V2 writes, so nothing here constrains them.
 """
@@ -16,6 +16,9 @@ from models.base import Base
 NOW = text("now()")
 NEW_UUID = text("gen_random_uuid()")
 
+SCHEDULED = "status = 'ready' and released_at is null and release_at is not null"
+"""What is on the calendar: written out, because only a query that says just this can use the partial index."""
+
 
 class DossierStatus(StrEnum):
     """`dossiers.status`: V1's values, and `error`, which the worker adds."""
@@ -26,6 +29,15 @@ class DossierStatus(StrEnum):
     ARCHIVED = "archived"
     SUPERSEDED = "superseded"
     ERROR = "error"
+
+
+class BatchStatus(StrEnum):
+    """`batches.status` as V2 writes it (roadmap §1, option A)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETE = "complete"
+    COMPLETE_WITH_ERRORS = "complete_with_errors"
 
 
 class Client(Base):
@@ -63,12 +75,43 @@ class Batch(Base):
 
 
 class Dossier(Base):
-    """A sales brief about one company. Visible to its client once `released_at` has passed."""
+    """A sales brief about one company. Visible to its client once `released_at` has passed.
+
+    Attributes:
+        release_date: the client's day on which it is or was to be released, for the app to show.
+        release_at: the moment at which beat releases it; None: at once, held, or V1's own affair.
+        drip_position: which of its slot's places it has, from 1; None: it took no drip slot.
+        company_key: what the dossiers of one company share (`models.domain_name.company_key`); None in V1 rows.
+        supersedes_dossier_id: the older dossier it is to replace, from the moment it is published.
+        superseded_by_dossier_id: the dossier that replaced it, from the moment readers see that one.
+    """
 
     __tablename__ = "dossiers"
     __table_args__ = (
         Index("dossiers_run_id_key", "run_id", unique=True, postgresql_where=text("run_id is not null")),
         Index("dossiers_pipeline_version_idx", "pipeline_version", "client_id"),
+        Index("dossiers_release_at_idx", "release_at", "id", postgresql_where=text(SCHEDULED)),
+        Index(
+            "dossiers_drip_slot_key",
+            "client_id",
+            "release_at",
+            "drip_position",
+            unique=True,
+            postgresql_where=text("drip_position is not null"),
+        ),
+        Index("dossiers_company_key_idx", "client_id", "company_key"),
+        Index(
+            "dossiers_supersedes_dossier_id_idx",
+            "supersedes_dossier_id",
+            postgresql_where=text("supersedes_dossier_id is not null"),
+        ),
+        Index(
+            "dossiers_supersedes_dossier_id_key",
+            "supersedes_dossier_id",
+            unique=True,
+            postgresql_where=text("supersedes_dossier_id is not null and pipeline_version = 'v2'"),
+        ),
+        Index("dossiers_created_at_idx", "created_at", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=NEW_UUID)
@@ -97,6 +140,9 @@ class Dossier(Base):
     pipeline_version: Mapped[str] = mapped_column(server_default="v1")
     run_id: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    release_at: Mapped[datetime | None]
+    drip_position: Mapped[int | None] = mapped_column(SmallInteger)
+    company_key: Mapped[str | None]
 
 
 class Contact(Base):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.assemble.domain_name import normalise_domain
+from models.domain_name import normalise_domain
 
 HOSTS = st.from_regex(r"[a-z][a-z0-9]{0,10}(-[a-z0-9]{1,5})?\.[a-z]{2,8}(\.[a-z]{2,3})?", fullmatch=True)
 

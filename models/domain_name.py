@@ -1,8 +1,10 @@
-"""A company's domain, out of whatever was given for it."""
+"""A company's domain, out of whatever was given for it, and the key that its dossiers share."""
 
 import re
+from functools import lru_cache
 
 import idna
+from publicsuffixlist import PublicSuffixList
 
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//?", re.IGNORECASE)
 _END = re.compile(r"[/\\?#]")
@@ -33,3 +35,19 @@ def normalise_domain(text: str) -> str | None:
         name = name.removeprefix("www.")
     is_domain = "." in name and not name.rpartition(".")[2].isdigit()
     return name if is_domain else None
+
+
+def company_key(text: str | None) -> str | None:
+    """What the dossiers of one company have in common: its registrable domain, or None where there is none.
+
+    `careers.acme.co.uk` and `www.acme.co.uk` are `acme.co.uk`; under a shared suffix such as `github.io` each
+    name is a company of its own, and the suffix itself is nobody's (the Public Suffix List, its private part
+    included).
+    """
+    domain = normalise_domain(text) if text else None
+    return _suffixes().privatesuffix(domain) if domain else None
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
