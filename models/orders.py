@@ -1,25 +1,47 @@
 """What was asked for: the payload of a job, read back from `jobs.payload` exactly as it was accepted."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+DRIP = "drip"
+"""The release date that means the client's next free drip slot."""
+
+ReleaseAsked = date | datetime | Literal["drip"]
+"""A day, the moment Make.com sent for one, or `drip`."""
+
 
 class PublishOrder(BaseModel):
-    """The parameters of one publish (design §3).
+    """The parameters of one publish (design §3). What is None was not asked for.
 
     Attributes:
-        release_date: a day, or the moment Make.com sent for one, which is read in the client's time zone
-            once the client is known; None releases at once.
+        release_date: a moment is read in the client's time zone once the client is known; None releases at once.
+        default_list_id, list: the list to put the dossier on, by id or by name.
+        supersede: whether to replace the company's newest dossier, whatever the client's policy.
+        supersedes_run_id, supersedes_dossier_id: the dossier to replace.
+        batch_number: the batch, where Make.com numbers them.
         republish: assemble again into the dossier that is there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run_id: str
-    release_date: date | datetime | None = None
+    release_date: ReleaseAsked | None = None
+    default_list_id: UUID | None = None
+    list: str | None = None
+    supersede: Literal["auto", "none"] | None = None
+    supersedes_run_id: str | None = None
+    supersedes_dossier_id: UUID | None = None
+    batch_number: str | None = None
     republish: bool = False
+
+    @property
+    def says_what_to_supersede(self) -> bool:
+        """Whether the request decides about the older dossier, rather than the client's policy."""
+        asked = (self.supersede, self.supersedes_run_id, self.supersedes_dossier_id)
+        return any(value is not None for value in asked)
 
     @field_validator("release_date", mode="before")
     @classmethod

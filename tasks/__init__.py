@@ -1,9 +1,10 @@
-"""The verbs, in the order the data meets them: `publish`, `load`, `assemble/`, `store`; and `sweep`.
+"""The verbs, in the order the data meets them: `publish`, `load`, `assemble/`, `placing`, `store`, `release`.
 
 Each task is a shim around functions that take what they need and return what they made.
 """
 
 from tasks.publish import preview_run, publish_run
+from tasks.release import release_due_dossiers
 from tasks.sweep import sweep_jobs
 
-__all__ = ["preview_run", "publish_run", "sweep_jobs"]
+__all__ = ["preview_run", "publish_run", "release_due_dossiers", "sweep_jobs"]

@@ -5,18 +5,33 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from models.orders import PublishOrder
 from models.pipeline import V2Client, V2PipelineLog, V2Run
-from models.production import Client, Dossier
+from models.production import Client, Dossier, DossierStatus
 from models.values import RunInput, StepOutput, dossier_id_of
+from worker.clients import CLOCK, ClientClock, is_production_client
 from worker.errors import ClientNotFound, ClientUnmapped
 from worker.inbox import run_not_found
 from worker.settings import ClientMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The dossier that the run became before."""
+
+    status: str
+    batch_id: UUID | None
+    released_at: datetime | None
+    supersedes_dossier_id: UUID | None
+    superseded_by_dossier_id: UUID | None
+
+    @property
+    def was_published(self) -> bool:
+        """Whether it is a dossier, rather than the record of an error."""
+        return self.status != DossierStatus.ERROR
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +39,36 @@ class LoadedRun:
     """A run ready to be published.
 
     Attributes:
-        client_id: the production client.
-        timezone: that client's IANA zone; UTC where V1 holds a name nobody knows.
-        today: the day it is for that client, by the database's clock.
-        status, batch_id: of the dossier this run became before; both None where it became none.
+        clock: of the production client.
+        supersede, default_list: what that client wants; None: what the settings say.
+        now: the transaction's moment, by the database's clock.
+        batch_number, batch_id: announced with the run, and opened for it.
+        before: None where the run became no dossier yet.
     """
 
     input: RunInput
-    client_id: UUID
-    timezone: ZoneInfo
-    today: date
-    release_hour: int
-    status: str | None
+    clock: ClientClock
+    supersede: str | None
+    default_list: str | None
+    now: datetime
+    batch_number: str | None
     batch_id: UUID | None
+    before: Before | None
 
-    def release_day(self, order: PublishOrder) -> date | None:
-        """The day to release on, in the client's time zone. Make.com sends the user's midnight in UTC."""
-        asked = order.release_date
-        return asked.astimezone(self.timezone).date() if isinstance(asked, datetime) else asked
+    @property
+    def client_id(self) -> UUID:
+        """The production client."""
+        return self.clock.client_id
+
+    @property
+    def today(self) -> date:
+        """The day it is for the client."""
+        return self.now.astimezone(self.clock.timezone).date()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether readers cannot have met its dossier: there is none, or the record of an error."""
+        return self.before is None or not self.before.was_published
 
 
 def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun:
@@ -53,23 +80,25 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         ClientUnmapped: its client leads to no production client (roadmap §3).
     """
     dossier_id = dossier_id_of(run_id)
-    client = Client.id == V2Client.production_client_id
-    if mapping is ClientMapping.SLUG:
-        client = or_(client, and_(V2Client.production_client_id.is_(None), Client.slug == V2Client.slug))
     row = session.execute(
         select(
             V2Run.client_id.label("v2_client_id"),
             V2Run.seed_data,
             V2Run.expected_contacts,
-            Client.id.label("client_id"),
-            Client.timezone,
-            Client.release_hour,
-            Dossier.status,
-            Dossier.batch_id,
+            V2Run.batch_number,
+            V2Run.batch_id,
+            V2Client.supersede,
+            V2Client.default_list,
+            *CLOCK,
+            Dossier.status.label("before_status"),
+            Dossier.batch_id.label("before_batch_id"),
+            Dossier.released_at,
+            Dossier.supersedes_dossier_id,
+            Dossier.superseded_by_dossier_id,
             func.now().label("now"),
         )
         .outerjoin(V2Client, V2Client.client_id == V2Run.client_id)
-        .outerjoin(Client, client)
+        .outerjoin(Client, is_production_client(mapping))
         .outerjoin(Dossier, Dossier.id == dossier_id)
         .where(V2Run.run_id == run_id)
     ).one_or_none()
@@ -81,30 +110,34 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         .where(V2PipelineLog.run_id == run_id)
         .order_by(V2PipelineLog.completed_at.asc().nulls_first(), V2PipelineLog.started_at, V2PipelineLog.step_id)
     ).all()
-    timezone = zone(row.timezone)
     return LoadedRun(
         input=_run_input(run_id, dossier_id, row, steps),
-        client_id=row.client_id,
-        timezone=timezone,
-        today=row.now.astimezone(timezone).date(),
-        release_hour=row.release_hour,
-        status=row.status,
+        clock=ClientClock.of(row._mapping),  # noqa: SLF001 - the public name of a row's dict
+        supersede=row.supersede,
+        default_list=row.default_list,
+        now=row.now,
+        batch_number=row.batch_number,
         batch_id=row.batch_id,
+        before=_before(row),
     )
 
 
-def zone(name: str) -> ZoneInfo:
-    """The time zone of that name; UTC where there is none: V1 never checked the column."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, LookupError, OSError):  # an odd name, an unknown one, a directory's
-        return ZoneInfo("UTC")
+def _before(row: Row[Any]) -> Before | None:
+    if row.before_status is None:
+        return None
+    return Before(
+        status=row.before_status,
+        batch_id=row.before_batch_id,
+        released_at=row.released_at,
+        supersedes_dossier_id=row.supersedes_dossier_id,
+        superseded_by_dossier_id=row.superseded_by_dossier_id,
+    )
 
 
 def _check_client(run_id: str, row: Row[Any], mapping: ClientMapping) -> None:
     if row.v2_client_id is None:
         raise ClientNotFound(f"Run {run_id!r} names no client in v2_runs.", field="client_id")
-    if row.client_id is None:
+    if row.clock_client_id is None:
         tried = "it has no production_client_id" + (
             ", and no production client has its slug" if mapping is ClientMapping.SLUG else ""
         )

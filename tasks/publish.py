@@ -7,8 +7,19 @@ from models.jobs import JobKind
 from models.orders import PublishOrder
 from tasks.assemble import assemble
 from tasks.load import load_run
-from tasks.store import close_run, daily_batch, replace_contacts, store_error, upsert_dossier
+from tasks.placing import Placing, placing
+from tasks.store import (
+    choose_batch,
+    close_run,
+    link,
+    replace_contacts,
+    result_of,
+    store_error,
+    upsert_dossier,
+)
 from worker.attempt import JobFailed, holding
+from worker.calendar.chain import summary
+from worker.calendar.slots import Place
 from worker.celery import app
 from worker.db import transaction
 from worker.settings import settings
@@ -26,21 +37,16 @@ def publish_run(*, job_id: str, run_id: str = "") -> None:
             attempt.begin(session)
             run = attempt.store("load", session, load_run, order.run_id, settings().client_mapping)
             draft = attempt.step("assemble", assemble, run.input)
-            batch = attempt.store("batch", session, daily_batch, run)
-            released_at = attempt.store("dossier", session, upsert_dossier, run, draft, order, batch)
+            batch = attempt.store("batch", session, choose_batch, run, order)
+            placed, due = attempt.store("dossier", session, upsert_dossier, run, draft, order, batch)
             attempt.store("contacts", session, replace_contacts, run, draft.contacts)
+            released_at = attempt.store("link", session, link, run, placed, due=due)
             attempt.store("complete", session, close_run, run, batch)
-            attempt.complete(
-                session,
-                {
-                    "dossier_id": str(run.input.dossier_id),
-                    "batch_id": str(batch.id),
-                    "batch_number": batch.number,
-                    "contacts_created": len(draft.contacts),
-                    "released_at": released_at and released_at.isoformat(),
-                },
-                draft.warnings,
-            )
+            outcome = result_of(run, batch) | {
+                "contacts_created": len(draft.contacts),
+                "released_at": released_at and released_at.isoformat(),
+            }
+            attempt.complete(session, outcome, draft.warnings + placed.notices)
 
 
 @app.task(name=JobKind.PREVIEW.value, throws=(JobFailed,))
@@ -55,11 +61,18 @@ def preview_run(*, job_id: str, run_id: str = "") -> None:
             attempt.begin(session)
             run = attempt.store("load", session, load_run, order.run_id, settings().client_mapping)
             draft = attempt.step("assemble", assemble, run.input)
-            attempt.complete(session, _preview(asdict(draft), run.release_day(order)), draft.warnings)
+            placed = attempt.store("link", session, placing, settings(), run, draft, order, lock=False)
+            older = attempt.store("link", session, summary, placed.supersedes)
+            attempt.complete(session, _preview(asdict(draft), placed, older), draft.warnings + placed.notices)
 
 
-def _preview(draft: dict[str, Any], release_date: Any) -> dict[str, Any]:
+def _preview(draft: dict[str, Any], placed: Placing, older: dict[str, Any] | None) -> dict[str, Any]:
     contacts = [contact | {"id": str(contact["id"])} for contact in draft.pop("contacts")]
     draft.pop("warnings")
-    dossier = draft | {"release_date": release_date and release_date.isoformat(), "pipeline_version": "v2"}
-    return {"dossier": dossier, "contacts": contacts}
+    place = placed.place or Place()
+    dossier = draft | {
+        "release_date": place.day and place.day.isoformat(),
+        "release_at": place.at and place.at.isoformat(),
+        "pipeline_version": "v2",
+    }
+    return {"dossier": dossier, "contacts": contacts, "supersedes": older}

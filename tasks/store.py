@@ -1,171 +1,168 @@
 """Write a draft into the app's tables: each function one step, all within the publish's transaction.
 
-Lock order: job, dossier, contacts, batch last; the batch's counters are counted, never added up, as the last
+Lock order: job, dossiers, contacts, batches last; their counters are counted, never added up, as the last
 statement before the completion (design §2).
 """
 
-from dataclasses import asdict, dataclass
-from datetime import datetime, time
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, and_, case, delete, func, literal, null, or_, select, update
+from sqlalchemy import and_, case, delete, func, literal, null, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from models.calendar import CalendarAction
+from models.domain_name import company_key
 from models.orders import PublishOrder
 from models.pipeline import V2Run
-from models.production import Batch, Contact, Dossier, DossierStatus
+from models.production import Contact, Dossier, DossierStatus
 from models.values import ContactDraft, Draft
 from tasks.load import LoadedRun, load_run
+from tasks.placing import Placing, placing
+from worker import batches, lists
+from worker.batches import StoredBatch
+from worker.calendar.release import note, show
 from worker.claims import Claim
 from worker.errors import ClientUnmapped, ColumnlineError, Internal, Permanent
 from worker.settings import settings
 
 SECTIONS = ("find_leads", "enrich_lead", "copy", "insight", "media", "sources")
-COMPLETED = (DossierStatus.READY, DossierStatus.ARCHIVED, DossierStatus.SUPERSEDED)
+PUBLISH = "publish"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBatch:
-    """The batch a dossier belongs to."""
-
-    id: UUID
-    number: str
-
-
-def daily_batch(session: Session, run: LoadedRun) -> StoredBatch:
-    """The batch of the client's local day, `V2_YYYYMMDD`, made on demand (roadmap §1).
-
-    A dossier that is there already stays in the batch it has.
-    """
-    if run.batch_id is not None:
-        kept = session.execute(select(Batch.id, Batch.batch_number).where(Batch.id == run.batch_id)).one()
-        return StoredBatch(*kept)
-    number = f"V2_{run.today:%Y%m%d}"
-    values = {"client_id": run.client_id, "batch_number": number, "status": "complete"}
-    same = (Batch.client_id == run.client_id, Batch.batch_number == number)
-    batch_id = session.scalar(select(Batch.id).where(*same))
-    if batch_id is None:
-        created = insert(Batch).values(**values).on_conflict_do_nothing().returning(Batch.id)
-        batch_id = session.scalar(created) or session.scalars(select(Batch.id).where(*same)).one()
-    return StoredBatch(batch_id, number)
+def choose_batch(session: Session, run: LoadedRun, order: PublishOrder) -> StoredBatch | None:
+    """The batch the run's dossier belongs to, made on demand; None where the strategy is `none` (roadmap §1)."""
+    return batches.choose(
+        session,
+        settings(),
+        client_id=run.client_id,
+        today=run.today,
+        asked=order.batch_number,
+        run_number=run.batch_number,
+        run_batch=run.batch_id,
+        kept=run.before.batch_id if run.before else None,
+    )
 
 
 def upsert_dossier(
-    session: Session, run: LoadedRun, draft: Draft, order: PublishOrder, batch: StoredBatch
-) -> datetime | None:
+    session: Session, run: LoadedRun, draft: Draft, order: PublishOrder, batch: StoredBatch | None
+) -> tuple[Placing, bool]:
     """Insert the dossier, revive the `error` one the run left, or replace the content on a republish.
 
-    Without a release date the dossier is released at once; with one, at the client's `release_hour` of that
-    day in the client's zone, which is at once if it has passed (roadmap §5). A republish keeps what was
-    decided about release unless it says otherwise.
+    Whatever readers see already, they go on seeing. One that was superseded while it was in error stays hidden.
 
     Returns:
-        When it was released, or None while that lies ahead.
+        Where it goes, and whether it is due: to be released now.
 
     Raises:
         Internal: the run has a dossier that this job may not replace: the defence behind the fence.
+        Others: as `placing` has them.
     """
-    day = run.release_day(order)
+    placed_at = placing(session, settings(), run, draft, order)
+    place = placed_at.place
+    due = place is not None and (place.at is None or place.at <= run.now)
     content: dict[str, Any] = {
         "company_name": draft.company_name,
         "company_domain": draft.company_domain,
+        "company_key": company_key(draft.company_domain),
         "lead_score": draft.lead_score,
         "timing_urgency": draft.timing_urgency,
         "primary_signal": draft.primary_signal,
         "agents_completed": list(draft.agents_completed),
         **{section: getattr(draft, section) for section in SECTIONS},
     }
+    placed: dict[str, Any] = {
+        "release_date": place and place.day,
+        "release_at": place and place.at,
+        "drip_position": place and place.drip_position,
+        # With an older dossier to supersede, both are done by `link`, in one statement.
+        "released_at": func.now() if due and placed_at.supersedes is None else null(),
+    }
     statement = insert(Dossier).values(
         id=run.input.dossier_id,
         run_id=run.input.run_id,
         client_id=run.client_id,
-        batch_id=batch.id,
+        batch_id=batch and batch.id,
         status=DossierStatus.READY,
         pipeline_version="v2",
-        release_date=day,
-        released_at=_released_at(run, day),
+        supersedes_dossier_id=placed_at.supersedes,
         **content,
+        **placed,
     )
     fresh: dict[str, Any] = {name: statement.excluded[name] for name in content}
     was_error = Dossier.status == DossierStatus.ERROR
-    reschedule = or_(was_error, literal(order.release_date is not None))
+    outdated = and_(was_error, Dossier.superseded_by_dossier_id.is_not(None))
+    if place is not None:
+        stays = or_(func.coalesce(Dossier.released_at <= func.now(), False), outdated)
+        fresh |= {name: case((stays, getattr(Dossier, name)), else_=statement.excluded[name]) for name in placed}
+    if placed_at.relinks:
+        fresh["supersedes_dossier_id"] = statement.excluded.supersedes_dossier_id
+    kept_batch = func.coalesce(Dossier.batch_id, statement.excluded.batch_id)
     statement = statement.on_conflict_do_update(
         index_elements=[Dossier.id],
         set_=fresh
         | {
-            "status": case((was_error, DossierStatus.READY.value), else_=Dossier.status),
+            "status": case(
+                (outdated, DossierStatus.SUPERSEDED.value),
+                (was_error, DossierStatus.READY.value),
+                else_=Dossier.status,
+            ),
             "error": null(),
-            "batch_id": func.coalesce(Dossier.batch_id, statement.excluded.batch_id),
-            "release_date": case((reschedule, statement.excluded.release_date), else_=Dossier.release_date),
-            "released_at": case((reschedule, statement.excluded.released_at), else_=Dossier.released_at),
+            "batch_id": statement.excluded.batch_id if order.batch_number else kept_batch,
+            "created_at": case((was_error, func.now()), else_=Dossier.created_at),
             "updated_at": func.now(),
         },
         where=and_(Dossier.run_id == run.input.run_id, or_(was_error, literal(order.republish))),
     )
-    row = session.execute(statement.returning(Dossier.released_at)).one_or_none()
+    row = session.execute(statement.returning(Dossier.status)).one_or_none()
     if row is None:
         raise Internal(
             f"Run {run.input.run_id!r} has a published dossier ({run.input.dossier_id}) that this job did not "
             "make. Nothing was changed. This is a bug in the worker, or the row was written by hand.",
             step="dossier",
         )
-    released_at: datetime | None = row.released_at
-    return released_at
-
-
-def _released_at(run: LoadedRun, day: Any) -> ColumnElement[Any]:
-    if day is None:
-        return func.now()
-    # PostgreSQL reads the local time in the zone: a gap moves forward, the second of a fold is taken.
-    local = literal(datetime.combine(day, time(run.release_hour)))
-    due = func.timezone(run.timezone.key, local)
-    return case((due <= func.now(), func.now()), else_=null())
+    return placed_at, due and row.status == DossierStatus.READY
 
 
 def replace_contacts(session: Session, run: LoadedRun, contacts: tuple[ContactDraft, ...]) -> None:
     """Write the dossier's contacts in one statement; those of an earlier publish are gone."""
-    if run.status is not None:
+    if run.before is not None:
         session.execute(delete(Contact).where(Contact.dossier_id == run.input.dossier_id))
     if contacts:
         rows = [asdict(contact) | {"dossier_id": run.input.dossier_id} for contact in contacts]
         session.execute(insert(Contact), rows)
 
 
-def close_run(session: Session, run: LoadedRun, batch: StoredBatch) -> None:
-    """Mark the run as published, and count its batch."""
+def link(session: Session, run: LoadedRun, placed: Placing, *, due: bool) -> datetime | None:
+    """Let the dossier take its place: on the calendar or before its readers, in its chain, on its list.
+
+    Returns:
+        When it was released, or None while that lies ahead.
+    """
+    dossier_id, place = run.input.dossier_id, placed.place
+    was_seen = run.before is not None and run.before.released_at is not None
+    if placed.supersedes is not None and (due or (placed.relinks and was_seen)):
+        show(session, [dossier_id], asked_by=PUBLISH)
+    elif place is not None:
+        action = CalendarAction.RELEASED if due else CalendarAction.SCHEDULED
+        note(session, dossier_id, action, PUBLISH, now=(place.day, place.at))
+    if isinstance(placed.list, str):
+        lists.put(session, dossier_id, lists.made_on_demand(session, run.client_id, placed.list))
+    elif placed.list is not None:
+        lists.put(session, dossier_id, placed.list)
+    return run.now if due else run.before.released_at if run.before else None
+
+
+def close_run(session: Session, run: LoadedRun, batch: StoredBatch | None) -> None:
+    """Mark the run as published, and count the batches it is in or was in."""
     session.execute(
         update(V2Run)
         .where(V2Run.run_id == run.input.run_id)
         .values(status="published", error_message=null())
         .execution_options(synchronize_session=False)
     )
-    count_batch(session, batch.id)
-
-
-def count_batch(session: Session, batch_id: UUID) -> None:
-    """Set the batch's counters to what a `count(*)` says.
-
-    Locks the batch first, in a statement of its own: only a statement that begins after the lock is granted
-    sees what the previous holder committed. NO KEY, because the dossiers that refer to the batch share its key.
-    """
-    session.execute(select(Batch.id).where(Batch.id == batch_id).with_for_update(key_share=True))
-    counts = (
-        select(
-            literal(batch_id, Uuid).label("batch_id"),
-            func.count().label("total"),
-            func.count().filter(Dossier.status.in_(COMPLETED)).label("completed"),
-        )
-        .where(Dossier.batch_id == batch_id)
-        .subquery()
-    )
-    session.execute(
-        update(Batch)
-        .where(Batch.id == counts.c.batch_id)
-        .values(total_dossiers=counts.c.total, completed_dossiers=counts.c.completed)
-        .execution_options(synchronize_session=False)
-    )
+    _count(session, run, batch)
 
 
 def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[str, Any] | None:
@@ -174,22 +171,22 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[
     Never over a dossier that was published: a failed republish leaves that as it is. Returns the job's result,
     or None where the run or its client is not there to write for.
     """
-    run_id = PublishOrder.model_validate(claim.payload).run_id
+    order = PublishOrder.model_validate(claim.payload)
     try:
-        run = load_run(session, run_id, settings().client_mapping)
+        run = load_run(session, order.run_id, settings().client_mapping)
     except (Permanent, ClientUnmapped):
         return None
-    if run.status not in {None, DossierStatus.ERROR}:
+    if not run.is_new:
         return {"dossier_id": str(run.input.dossier_id)}
-    batch = daily_batch(session, run)
+    batch = choose_batch(session, run, order)
     statement = insert(Dossier).values(
         id=run.input.dossier_id,
-        run_id=run_id,
+        run_id=order.run_id,
         client_id=run.client_id,
-        batch_id=batch.id,
+        batch_id=batch and batch.id,
         status=DossierStatus.ERROR,
         pipeline_version="v2",
-        company_name=_seed_name(run.input.seed_data) or f"Run {run_id}",
+        company_name=_seed_name(run.input.seed_data) or f"Run {order.run_id}",
         error=error.as_dict(),
     )
     statement = statement.on_conflict_do_update(
@@ -200,16 +197,26 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[
     session.execute(statement)
     session.execute(
         update(V2Run)
-        .where(V2Run.run_id == run_id)
+        .where(V2Run.run_id == order.run_id)
         .values(status="failed", error_message=f"{error.code}: {error.detail}")
         .execution_options(synchronize_session=False)
     )
-    count_batch(session, batch.id)
+    _count(session, run, batch)
+    return result_of(run, batch)
+
+
+def result_of(run: LoadedRun, batch: StoredBatch | None) -> dict[str, Any]:
+    """What the job's result says of the dossier, whatever became of it."""
     return {
         "dossier_id": str(run.input.dossier_id),
-        "batch_id": str(batch.id),
-        "batch_number": batch.number,
+        "batch_id": str(batch.id) if batch else None,
+        "batch_number": batch.number if batch else None,
     }
+
+
+def _count(session: Session, run: LoadedRun, batch: StoredBatch | None) -> None:
+    before = run.before.batch_id if run.before else None
+    batches.count(session, (batch.id if batch else None, run.batch_id, before))
 
 
 def _seed_name(seed: dict[str, Any]) -> str | None:

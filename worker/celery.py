@@ -14,7 +14,7 @@ from worker import db, logs
 from worker.servers import broker_url
 from worker.settings import settings
 
-QUEUE_OF = {"publish.*": "publish", "jobs.*": "sweep"}
+QUEUE_OF = {"publish.*": "publish", "release.*": "release", "jobs.*": "sweep"}
 
 
 def configuration() -> dict[str, Any]:
@@ -61,6 +61,11 @@ def configuration() -> dict[str, Any]:
                 "task": "jobs.sweep",
                 "schedule": config.sweep_interval,
                 "options": {"expires": config.sweep_interval},  # a sweep that is late is a sweep too many
+            },
+            "release": {
+                "task": "release.due",
+                "schedule": config.release_interval,
+                "options": {"expires": config.release_interval},
             },
         },
     }

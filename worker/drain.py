@@ -8,17 +8,23 @@ from celery.exceptions import Retry
 from models.jobs import Job
 from worker import db, jobs
 from worker.attempt import JobFailed
+from worker.calendar.release import release_due
 from worker.celery import app
 
 
 def drain() -> Iterator[Job]:
-    """Run every due job, longest due first, until none is; yields each as it was before its attempt."""
+    """Run every due job, longest due first, until none is; yields each as it was before its attempt.
+
+    Dossiers whose release has come are released at the end.
+    """
     app.loader.import_default_modules()
     while True:
         with db.transaction() as session:
             job = jobs.next_due(session)
         if job is None:
-            return
+            break
         with suppress(Retry, JobFailed):  # the row says what became of it
             app.tasks[job.kind](job_id=str(job.id))
         yield job
+    for _ in release_due():
+        pass

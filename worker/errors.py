@@ -79,6 +79,18 @@ class JobNotFound(Permanent):
     code, title, status = "job_not_found", "No such job", 404
 
 
+class DossierNotFound(Permanent):
+    """No such dossier: the caller has a wrong id, or a run that became none."""
+
+    code, title, status = "dossier_not_found", "No such dossier", 404
+
+
+class BatchNotFound(Permanent):
+    """No such batch: the caller has a wrong id."""
+
+    code, title, status = "batch_not_found", "No such batch", 404
+
+
 class ClientNotFound(Permanent):
     """The run names no client, or one that is not in `v2_clients`: the scenario must send a known one."""
 
@@ -107,6 +119,54 @@ class ReleaseDateInvalid(Permanent):
     """The release date is no date: the scenario must send another."""
 
     code, title, status = "release_date_invalid", "The release date is not a date", 422
+
+
+class DripUnavailable(Permanent):
+    """The client has no drip, or one that cannot be read: ops must set it up."""
+
+    code, title, status = "drip_unavailable", "The client has no usable drip schedule", 422
+
+
+class AlreadyReleased(Permanent):
+    """Readers have the dossier already: its release cannot be moved any more. Archive it instead."""
+
+    code, title, status = "already_released", "The dossier is released already", 422
+
+
+class DossierNotReady(Permanent):
+    """The dossier's status does not allow the action: an `error` one must be cured first."""
+
+    code, title, status = "dossier_not_ready", "The dossier's status does not allow this", 422
+
+
+class ListNotFound(Permanent):
+    """The client has no such list: make it in the app, or name another."""
+
+    code, title, status = "list_not_found", "No such list", 404
+
+
+class ListOfOtherClient(Permanent):
+    """The list is another client's: the scenario mixes clients up."""
+
+    code, title, status = "list_of_other_client", "The list belongs to another client", 422
+
+
+class SupersedeOtherClient(Permanent):
+    """The older dossier is another client's: the scenario mixes clients up."""
+
+    code, title, status = "supersede_other_client", "The older dossier belongs to another client", 422
+
+
+class SupersedeTaken(Permanent):
+    """The older dossier has a successor: supersede that one, or archive it first."""
+
+    code, title, status = "supersede_taken", "The older dossier has a successor already", 422
+
+
+class SupersedePending(Waiting):
+    """The older run is still being published: it is waited for."""
+
+    code, title, status = "supersede_pending", "The older run is not published yet", 422
 
 
 class PublishConflict(Permanent):

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from models.jobs import Job, JobKind
 from models.orders import PublishOrder
 from models.pipeline import V2Client, V2PipelineLog, V2Run
-from worker import jobs
+from worker import batches, jobs
 from worker.errors import ClientNotFound, RunNotFound, Validation
-from worker.settings import Settings
+from worker.options import check_options
+from worker.settings import Settings, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,9 @@ def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
     else:
         statement = statement.on_conflict_do_nothing()
     # A row that was updated rather than inserted bears the mark of who locked it; one left alone is not returned.
-    return bool(session.scalar(statement.returning(literal_column("xmax = 0"))))
+    is_new = bool(session.scalar(statement.returning(literal_column("xmax = 0"))))
+    batches.open_for(session, run_id, settings())
+    return is_new
 
 
 def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> Job | None:
@@ -114,15 +117,17 @@ def accept_publish(session: Session, config: Settings, order: PublishOrder) -> t
     Raises:
         RunNotFound: the run is not registered.
         ClientNotFound: the run names no client.
+        ColumnlineError: an option cannot be met, as far as can be told by now.
         PublishConflict: it was accepted before, with other parameters.
     """
     client_id = _client_of(session, order.run_id)
+    check_options(session, config, order)
     before = jobs.find(session, JobKind.PUBLISH, order.run_id)
-    payload = order.model_dump(mode="json")
+    payload = order.model_dump(mode="json", exclude_none=True)
     if before is not None:
         # A job that once had to republish has its dossier: asked again, it must go on replacing that one.
         payload["republish"] = order.republish or before.payload["republish"]
-    return jobs.accept(
+    job, is_due = jobs.accept(
         session,
         config,
         kind=JobKind.PUBLISH,
@@ -131,21 +136,26 @@ def accept_publish(session: Session, config: Settings, order: PublishOrder) -> t
         payload=payload,
         again=order.republish,
     )
+    if is_due:
+        batches.count_of(session, order.run_id)
+    return job, is_due
 
 
 def accept_preview(session: Session, config: Settings, order: PublishOrder) -> Job:
     """Accept a dry run of a publish. Each is a job of its own: what it would say changes with the outputs.
 
     Raises:
-        RunNotFound, ClientNotFound: as for a publish.
+        RunNotFound, ClientNotFound, ColumnlineError: as for a publish.
     """
+    client_id = _client_of(session, order.run_id)
+    check_options(session, config, order)
     job, _ = jobs.accept(
         session,
         config,
         kind=JobKind.PREVIEW,
         key=f"{order.run_id}/{uuid4()}",
-        client_id=_client_of(session, order.run_id),
-        payload=order.model_dump(mode="json"),
+        client_id=client_id,
+        payload=order.model_dump(mode="json", exclude_none=True),
     )
     return job
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from models.jobs import Job
 from worker import logs
 from worker.celery import app
+from worker.settings import settings
 
 log = logs.get(__name__)
 
@@ -57,6 +58,17 @@ def ring(*jobs: Job) -> list[Job]:
             unrung.append(job)
             log.warning("bell_failed", job_id=str(job.id), error=type(error).__name__)
     return unrung
+
+
+def ring_release() -> None:
+    """Ring for the calendar: something is due. Beat does so too, less often; so a lost bell does not matter."""
+    if breaker.is_open:
+        return
+    try:
+        app.send_task("release.due", expires=settings().release_interval)
+    except Exception as error:  # noqa: BLE001 - whatever a broker's client raises, beat or the next sweep rings again
+        breaker.failed()
+        log.warning("bell_failed", task="release.due", error=type(error).__name__)
 
 
 class BackgroundBell:

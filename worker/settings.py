@@ -32,6 +32,22 @@ class ClientMapping(StrEnum):
     SLUG = "slug"
 
 
+class BatchStrategy(StrEnum):
+    """Which batch a dossier belongs to (roadmap §1): the client's day, its run's, Make.com's, or none."""
+
+    DAILY = "daily"
+    RUN = "run"
+    MAKE = "make"
+    NONE = "none"
+
+
+class SupersedePolicy(StrEnum):
+    """Whether a publish replaces the company's newest dossier unasked (roadmap §2)."""
+
+    EXPLICIT = "explicit"
+    AUTO = "auto"
+
+
 class Settings(BaseSettings):
     """The settings of one process, frozen. Field docs are the README's table.
 
@@ -74,12 +90,24 @@ class Settings(BaseSettings):
     visibility_timeout: float = Field(default=900, gt=0, description="Redis delivers a bell again")
 
     sweep_interval: float = Field(default=5, gt=0, description="how often the sweep looks")
+    release_interval: float = Field(default=60, gt=0, description="how often beat releases what is due")
     ring_pause: float = Field(default=10, gt=0, description="pause before a due job is rung again; grows")
 
     pool_size: int = Field(default=10, ge=1, description="connections to PostgreSQL per process, at most")
 
     client_mapping: ClientMapping = Field(
         default=ClientMapping.SLUG, description="`explicit`, or `slug` as the fallback where no mapping is set"
+    )
+    batch_strategy: BatchStrategy = Field(
+        default=BatchStrategy.DAILY,
+        description="`daily`; `run`: opened when a run is registered; `make`: by `batch_number`; `none`",
+    )
+    supersede: SupersedePolicy = Field(
+        default=SupersedePolicy.EXPLICIT,
+        description="`explicit`: where asked for; `auto`: the company's newest dossier, unless told otherwise",
+    )
+    default_list: str = Field(
+        default="Inbox", max_length=128, description="the list of every new dossier, made on demand; empty: none"
     )
 
     @field_validator("database_url")

@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
 from worker import db, logs
+from worker.calendar.release import something_is_due
 from worker.errors import Internal
 from worker.retry import ring_pause
-from worker.ring import breaker, ring
+from worker.ring import breaker, ring, ring_release
 from worker.settings import settings
 
 log = logs.get(__name__)
@@ -25,7 +26,7 @@ _PAUSES = 8
 
 
 def sweep() -> tuple[int, int]:
-    """Rescue jobs whose lease is over, then ring for what is due.
+    """Rescue jobs whose lease is over, then ring for what is due: jobs, and the calendar.
 
     Returns:
         How many were rescued, and how many rung for.
@@ -36,6 +37,9 @@ def sweep() -> tuple[int, int]:
         return rescued, 0
     with db.transaction() as session:
         due = to_ring(session, timedelta(seconds=settings().ring_pause))
+        releases_wait = something_is_due(session)
+    if releases_wait:
+        ring_release()
     unrung = ring(*due)
     if unrung:
         # A bell that never left must not lengthen the pause before the next one.

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tasks.assemble.clean import Tally, as_list, clean
 from models.domain_name import normalise_domain
+from tasks.assemble.clean import Tally, as_list, clean
 from tasks.assemble.notes import Code, Notes, excerpt
 from tasks.assemble.outputs import Outputs
 from tasks.assemble.steps import COMPOSER, INTRO, MEDIA, OPPORTUNITY

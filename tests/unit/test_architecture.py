@@ -27,6 +27,7 @@ CATCHES_ALL = {
     ("worker/bridge/__init__.py", "_sweep_until"): "logs it; the next sweep may do",
     ("worker/bridge/health.py", "broker_answers"): "whatever a broker's client raises, it is not there",
     ("worker/ring.py", "ring"): "whatever a broker's client raises, the sweep rings again",
+    ("worker/ring.py", "ring_release"): "whatever a broker's client raises, beat or the next sweep rings again",
     ("worker/supervise/supervisor.py", "_report"): "hands it to the thread that raises it",
 }
 

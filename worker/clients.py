@@ -1,0 +1,85 @@
+"""The client a run or a dossier belongs to: how it is found, and what it wants."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, or_
+
+from models.pipeline import V2Client
+from models.production import Client
+from worker.calendar.drip import Drip, read_drip
+from worker.calendar.moments import moment_of, zone
+from worker.errors import DripUnavailable
+from worker.settings import ClientMapping
+
+
+def is_production_client(mapping: ClientMapping) -> ColumnElement[bool]:
+    """The condition that joins a v2 client to its production client (roadmap §3)."""
+    mapped = Client.id == V2Client.production_client_id
+    if mapping is ClientMapping.EXPLICIT:
+        return mapped
+    return or_(mapped, and_(V2Client.production_client_id.is_(None), Client.slug == V2Client.slug))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientClock:
+    """What a production client's releases go by.
+
+    Attributes:
+        timezone: its IANA zone; UTC where V1 holds a name nobody knows.
+        drip_schedule: of its v2 client; None where that has none, or is not known.
+        v1_drip: V1's drip fields.
+    """
+
+    client_id: UUID
+    timezone: ZoneInfo
+    release_hour: int
+    drip_schedule: Any
+    v1_drip: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, row: Mapping[Any, Any]) -> "ClientClock":
+        """The clock of a row that holds `CLOCK`."""
+        return cls(
+            client_id=row["clock_client_id"],
+            timezone=zone(row["timezone"]),
+            release_hour=row["release_hour"],
+            drip_schedule=row["drip_schedule"],
+            v1_drip={name: row[name] for name in ("drip_enabled", "drip_frequency", "drip_day", "drip_next_run")},
+        )
+
+    def release_at(self, day: date) -> datetime:
+        """The moment of release on that day: the client's `release_hour` in its zone (roadmap §5)."""
+        return moment_of(day, time(self.release_hour), self.timezone)
+
+    def drip(self) -> Drip:
+        """The client's drip.
+
+        Raises:
+            DripUnavailable: it has none, or one that cannot be read.
+        """
+        found = read_drip(self.drip_schedule, self.v1_drip, self.release_hour)
+        if found is None:
+            raise DripUnavailable(
+                'The client has no drip schedule. Set v2_clients.drip_schedule, such as {"days": ["tue"], "time": '
+                '"09:00"}, or the client\'s drip fields; or send a day.',
+                field="release_date",
+            )
+        return found
+
+
+CLOCK = (
+    Client.id.label("clock_client_id"),
+    Client.timezone,
+    Client.release_hour,
+    Client.drip_enabled,
+    Client.drip_frequency,
+    Client.drip_day,
+    Client.drip_next_run,
+    V2Client.drip_schedule,
+)
+"""The columns that `ClientClock.of` reads."""
