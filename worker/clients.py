@@ -1,19 +1,21 @@
 """The client a run or a dossier belongs to: how it is found, and what it wants."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
 
-from models.pipeline import V2Client
+from models.pipeline import V2Client, V2Run
 from models.production import Client
 from worker.calendar.drip import Drip, read_drip
 from worker.calendar.moments import moment_of, zone
-from worker.errors import DripUnavailable
+from worker.errors import ClientNotFound, DripUnavailable
 from worker.settings import ClientMapping
 
 
@@ -23,6 +25,26 @@ def is_production_client(mapping: ClientMapping) -> ColumnElement[bool]:
     if mapping is ClientMapping.EXPLICIT:
         return mapped
     return or_(mapped, and_(V2Client.production_client_id.is_(None), Client.slug == V2Client.slug))
+
+
+def production_client(session: Session, name: str, mapping: ClientMapping) -> UUID:
+    """The production client that a caller means, who says the v2 client's id or the production client's own.
+
+    Raises:
+        ClientNotFound: there is none of that name, or it leads to none.
+    """
+    by_v2 = select(Client.id).join(V2Client, is_production_client(mapping)).where(V2Client.client_id == name)
+    found = session.scalar(by_v2)
+    if found is None:
+        with suppress(ValueError):
+            found = session.scalar(select(Client.id).where(Client.id == UUID(name)))
+    if found is None:
+        raise ClientNotFound(
+            f"There is no client {name!r}, or it is not mapped. Send a v2_clients.client_id, or the id of a "
+            "client of the app.",
+            field="client_id",
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +105,25 @@ CLOCK = (
     V2Client.drip_schedule,
 )
 """The columns that `ClientClock.of` reads."""
+
+
+def clock_of(
+    session: Session, client_id: UUID, mapping: ClientMapping, run_id: str | None = None
+) -> tuple[ClientClock, datetime]:
+    """The clock of a production client, and the moment it is by the database's.
+
+    Of several v2 clients that lead to it, the one of this run counts, else one that has a drip schedule.
+    """
+    of_run = select(V2Run.client_id).where(V2Run.run_id == run_id).scalar_subquery()
+    statement = (
+        select(*CLOCK, func.now().label("now"))
+        .select_from(Client)
+        .outerjoin(V2Client, is_production_client(mapping))
+        .where(Client.id == client_id)
+        .order_by(
+            V2Client.client_id.is_distinct_from(of_run), V2Client.drip_schedule.is_(None), V2Client.client_id
+        )
+        .limit(1)
+    )
+    row = session.execute(statement).mappings().one()
+    return ClientClock.of(row), row["now"]

@@ -7,6 +7,7 @@ forms Make.com sends. What could mean two things is refused: nothing is guessed.
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +19,8 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
+
+from models.orders import DRIP, ReleaseAsked
 
 MAX_WAIT = 55
 """Seconds a caller may wait: proxies cut off at 60, and Make.com's own default is 40."""
@@ -54,11 +57,11 @@ def printable(text: str) -> str:
     return text
 
 
-def release_date(value: Any) -> date | datetime | None:
+def release_date(value: Any) -> date | datetime | str | None:
     """A release date in any form Make.com sends: a day, or a moment that is read in the client's time zone.
 
-    Accepts `2026-01-20`, `2026-01-20T00:00:00.000Z`, any offset in place of Z, and `01/20/2026` where it can
-    only be month first.
+    Accepts `2026-01-20`, `2026-01-20T00:00:00.000Z`, any offset in place of Z, `01/20/2026` where it can only be
+    month first, and `drip`.
 
     Raises:
         PydanticCustomError: of type `release_date_invalid`, with what was found and what to send.
@@ -70,6 +73,8 @@ def release_date(value: Any) -> date | datetime | None:
         if isinstance(value, date):
             return value
         raise _no_date(value, "is no text")
+    if value.strip().lower() == DRIP:
+        return DRIP
     try:
         found = _read_date(value.strip())
     except PydanticCustomError:
@@ -100,7 +105,8 @@ def _read_date(text: str) -> date | datetime:
 def _no_date(value: Any, why: str) -> PydanticCustomError:
     return PydanticCustomError(
         "release_date_invalid",
-        "{found} {why}. Send a day such as 2026-01-20, or a moment with an offset such as 2026-01-20T05:00:00Z",
+        "{found} {why}. Send a day such as 2026-01-20, a moment with an offset such as 2026-01-20T05:00:00Z, or "
+        "drip",
         {"found": repr(value)[:80], "why": why},
     )
 
@@ -127,6 +133,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), 
 OptionalName = Annotated[Name | None, AbsentIfEmpty]
 OptionalMoment = Annotated[AwareDatetime | None, AbsentIfEmpty]
 OptionalObject = Annotated[dict[str, Any] | None, WrapValidator(_uncopied), AbsentIfEmpty]
-ReleaseDate = Annotated[date | datetime | None, BeforeValidator(release_date)]
+ANY_DAY: Any = {"anyOf": [{"type": "string", "examples": ["2026-01-20"]}, {"type": "null"}]}
+"""How the OpenAPI document describes a `ReleaseDate`: a text, whose forms its description names."""
+
+ReleaseDate = Annotated[ReleaseAsked | None, BeforeValidator(release_date)]
 Seconds = Annotated[Annotated[int, Field(ge=0, le=MAX_WAIT)] | None, Number]
 OptionalFlag = Annotated[bool | None, AbsentIfEmpty]
+OptionalId = Annotated[UUID | None, AbsentIfEmpty]

@@ -7,7 +7,7 @@ caller rings after its commit.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import exists, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import insert
@@ -158,6 +158,17 @@ def accept_preview(session: Session, config: Settings, order: PublishOrder) -> J
         payload=order.model_dump(mode="json", exclude_none=True),
     )
     return job
+
+
+def cancel(session: Session, job_id: UUID) -> tuple[Job, bool]:
+    """Cancel a job that no worker has; a run whose publish is cancelled leaves the batch opened for it.
+
+    Returns, raises: as `jobs.cancel`.
+    """
+    job, changed = jobs.cancel(session, job_id)
+    if changed and job.kind == JobKind.PUBLISH:
+        batches.count_of(session, job.key)
+    return job, changed
 
 
 def run_not_found(run_id: str) -> RunNotFound:

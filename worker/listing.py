@@ -1,17 +1,14 @@
 """Find jobs by what they are, newest first, and retry what a filter finds."""
 
-import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from models.jobs import Job, JobState
-from worker import jobs
+from worker import jobs, paging
 from worker.errors import Validation
 from worker.settings import Settings
 
@@ -50,12 +47,12 @@ def page(
     """
     statement = select(Job).where(*conditions.conditions())
     if cursor is not None:
-        statement = statement.where(tuple_(Job.created_at, Job.id) < _read(cursor))
+        statement = statement.where(tuple_(Job.created_at, Job.id) < paging.read(cursor))
     statement = statement.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
     found = list(session.scalars(statement))
     more = len(found) > limit
     found = found[:limit]
-    return found, _write(found[-1]) if more else None
+    return found, paging.write(found[-1].created_at, found[-1].id) if more else None
 
 
 def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: int) -> list[Job]:
@@ -82,17 +79,3 @@ def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: i
     )
     tried = (jobs.retry(session, config, job_id) for job_id in list(session.scalars(statement)))
     return [job for job, changed in tried if changed]
-
-
-def _write(job: Job) -> str:
-    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode()
-
-
-def _read(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        moment, _, job_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        return datetime.fromisoformat(moment), UUID(job_id)
-    except (ValueError, binascii.Error):
-        raise Validation(
-            "The cursor is not one of ours. Send `next_cursor` of the page before.", field="cursor"
-        ) from None

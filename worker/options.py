@@ -16,7 +16,7 @@ from models.values import dossier_id_of
 from worker import lists
 from worker.calendar import chain, slots
 from worker.clients import CLOCK, ClientClock, is_production_client
-from worker.errors import SupersedePending
+from worker.errors import SupersedePending, Validation
 from worker.settings import Settings
 
 
@@ -24,10 +24,12 @@ def check_options(session: Session, config: Settings, order: PublishOrder) -> No
     """Refuse options that cannot be met; those of a client that is not mapped yet are not looked at.
 
     Raises:
+        Validation: two options say the same thing.
         ListNotFound, ListOfOtherClient: about the list.
         DossierNotFound, SupersedeOtherClient, SupersedeTaken, Validation: about the older dossier.
         DripUnavailable, AlreadyReleased: about the release date.
     """
+    _check_choice(order)
     named = (order.default_list_id, order.list, order.supersedes_run_id, order.supersedes_dossier_id)
     if order.release_date is None and all(value is None for value in named):
         return
@@ -50,6 +52,18 @@ def check_options(session: Session, config: Settings, order: PublishOrder) -> No
             )
         except SupersedePending:
             return  # the publish waits for it
+
+
+def _check_choice(order: PublishOrder) -> None:
+    pairs = (
+        ("default_list_id", "list"),
+        ("supersedes_run_id", "supersedes_dossier_id"),
+        ("supersedes_run_id", "supersede"),
+        ("supersedes_dossier_id", "supersede"),
+    )
+    for one, other in pairs:
+        if getattr(order, one) is not None and getattr(order, other) is not None:
+            raise Validation(f"`{one}` and `{other}` say the same thing in two ways. Send one.", field=other)
 
 
 def _client(session: Session, config: Settings, run_id: str) -> Row[Any] | None:

@@ -1,6 +1,7 @@
 """The HTTP bridge: `uvicorn worker.bridge:app`. It reads models, writes job rows and rings; it never publishes.
 
-Read `publish`, `runs`, `jobs`, then what they stand on: `gate`, `auth`, `body`, `problems`.
+Read `publish`, `runs`, `jobs`, `dossiers`, `overview`, then what they stand on: `gate`, `auth`, `body`,
+`problems`.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from worker import logs
-from worker.bridge import failures, health, jobs, openapi, publish, runs
+from worker.bridge import dossiers, failures, health, jobs, openapi, overview, publish, runs
 from worker.bridge.context import MAX_WAITERS, THREADS
 from worker.bridge.gate import Gate
 from worker.ring import BackgroundBell, be_brief
@@ -32,6 +33,7 @@ BODIES = (
     publish.RunsToPublish,
     publish.RunToPublish,
     jobs.RetryMany,
+    dossiers.Release,
 )
 
 
@@ -91,7 +93,14 @@ def create_app() -> FastAPI:
     )
     app.add_middleware(Gate)
     failures.install(app)
-    for router in (runs.router, publish.router, jobs.router, health.router):
+    for router in (
+        runs.router,
+        publish.router,
+        jobs.router,
+        dossiers.router,
+        overview.router,
+        health.router,
+    ):
         app.include_router(router)
     openapi.describe(app, BODIES)
     return app

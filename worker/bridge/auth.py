@@ -13,7 +13,9 @@ _bearer = HTTPBearer(auto_error=False, description="the same key")
 
 
 def needs(scope: Scope) -> Any:
-    """A dependency that lets a key of this scope through; the OpenAPI document names the scope.
+    """A dependency that lets a key of this scope through, and says whose it is, as history records it.
+
+    The OpenAPI document names the scope.
 
     Raises (when called): Unauthorized, Forbidden.
     """
@@ -24,7 +26,7 @@ def _check(
     scopes: SecurityScopes,
     header: Annotated[str | None, Security(_header)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> None:
+) -> str:
     presented = header or (bearer.credentials if bearer else "")
     with db.transaction() as session:
-        keys.verify(session, presented.strip(), Scope(scopes.scope_str))
+        return f"key {keys.verify(session, presented.strip(), Scope(scopes.scope_str))}"

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.jobs import Job, JobState, Scope
-from worker import answers, db, jobs, listing
+from worker import answers, db, inbox, jobs, listing
 from worker.answers import JobAnswer, JobDetail
 from worker.bridge.auth import needs
 from worker.bridge.body import body_of
 from worker.bridge.context import Wait, bell, waited
+from worker.bridge.listed import Paged
 from worker.bridge.openapi import documented, documented_body
 from worker.fields import AbsentIfEmpty, Number, OptionalMoment, OptionalName
 from worker.listing import JobFilter
@@ -19,8 +20,6 @@ from worker.settings import settings
 
 router = APIRouter(prefix="/columnline/jobs", tags=["jobs"], responses=documented())
 
-PAGE = 50
-MAX_PAGE = 200
 MAX_RETRIED = 1000
 
 JobId = Annotated[UUID, Path(description="`job_id` of an answer")]
@@ -42,13 +41,8 @@ class Filter(BaseModel):
         return JobFilter(self.state, self.kind, self.client_id, self.code, self.since)
 
 
-class Page(Filter):
+class Page(Filter, Paged):
     """A page of jobs, newest first."""
-
-    limit: Annotated[Annotated[int, Field(ge=1, le=MAX_PAGE)] | None, Number] = Field(
-        default=None, description=f"jobs on a page, {PAGE} unless told otherwise"
-    )
-    cursor: OptionalName = Field(default=None, description="`next_cursor` of the page before")
 
 
 class RetryMany(Filter):
@@ -79,7 +73,7 @@ class RetriedAnswer(BaseModel):
 def list_jobs(page: Annotated[Page, Query()], request: Request) -> JobsAnswer:
     """Jobs, newest first, page by page. No job is missed or shown twice, whatever is accepted meanwhile."""
     with db.transaction() as session:
-        found, cursor = listing.page(session, page.conditions(), limit=page.limit or PAGE, cursor=page.cursor)
+        found, cursor = listing.page(session, page.conditions(), limit=page.size, cursor=page.cursor)
         shown = answers.page(session, found, base_url=str(request.base_url))
     return JobsAnswer(ok=True, jobs=shown, next_cursor=cursor)
 
@@ -127,7 +121,7 @@ def retry(job_id: JobId, request: Request) -> JobAnswer:
 def cancel(job_id: JobId, request: Request) -> JobAnswer:
     """Cancel a job that is queued, waiting or held; one that is running or has ended is a `job_state_conflict`."""
     with db.transaction() as session:
-        job, changed = jobs.cancel(session, job_id)
+        job, changed = inbox.cancel(session, job_id)
     return _answer(request, job, duplicate=not changed)
 
 

@@ -33,6 +33,8 @@ TAGS = [
     {"name": "runs", "description": "Tell of a run and what its writers returned."},
     {"name": "publish", "description": "Turn a finished run into a dossier, or look at what would come out."},
     {"name": "jobs", "description": "What became of it; try again, or call it off."},
+    {"name": "dossiers", "description": "Find dossiers; release, reschedule, hold or archive them."},
+    {"name": "overview", "description": "The release calendar, batches, and V1 beside V2."},
     {"name": "health", "description": "For load balancers and monitoring. No key is needed."},
 ]
 
@@ -70,7 +72,7 @@ _PROBLEMS = {
     400: "The body is not JSON",
     401: "No valid key",
     403: "The key's scope is too narrow",
-    404: "No such run, client, job or path",
+    404: "No such run, client, job, dossier, batch, list or path",
     405: "The path does not know this method",
     413: f"The body is over {BODY_LIMIT:,} bytes",
     415: "The body is compressed",

@@ -1,6 +1,6 @@
 """Routes that ask for a publish: one, many, or a dry run."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -17,7 +17,18 @@ from worker.bridge.gate import RunId
 from worker.bridge.openapi import documented, documented_body
 from worker.bridge.problems import legible, validation
 from worker.errors import ColumnlineError, Validation
-from worker.fields import LONGEST_NAME, MAX_WAIT, Name, OptionalFlag, ReleaseDate, Seconds
+from worker.fields import (
+    ANY_DAY,
+    LONGEST_NAME,
+    MAX_WAIT,
+    AbsentIfEmpty,
+    Name,
+    OptionalFlag,
+    OptionalId,
+    OptionalName,
+    ReleaseDate,
+    Seconds,
+)
 from worker.settings import settings
 
 router = APIRouter(prefix="/columnline/publish", tags=["publish"], responses=documented())
@@ -35,13 +46,26 @@ class Options(BaseModel):
     release_date: ReleaseDate = Field(
         default=None,
         description="the day the client may see it, at the client's release hour; absent: at once. Also a moment "
-        "such as 2026-01-20T05:00:00.000Z, which is read in the client's time zone",
-        json_schema_extra={"anyOf": [{"type": "string", "examples": ["2026-01-20"]}, {"type": "null"}]},
+        "such as 2026-01-20T05:00:00.000Z, which is read in the client's time zone, or `drip` for the client's "
+        "next free slot",
+        json_schema_extra=ANY_DAY,
     )
+    default_list_id: OptionalId = Field(default=None, description="the list to put it on, by id")
+    list: OptionalName = Field(
+        default=None, description="the list to put it on, by name; absent: the client's usual one"
+    )
+    supersede: Annotated[Literal["auto", "none"] | None, AbsentIfEmpty] = Field(
+        default=None,
+        description="auto: replace the client's newest dossier of this company; none: replace nothing; absent: as "
+        "the client wants it",
+    )
+    supersedes_run_id: OptionalName = Field(default=None, description="replace the dossier of this run")
+    supersedes_dossier_id: OptionalId = Field(default=None, description="replace this dossier")
+    batch_number: OptionalName = Field(default=None, description="the batch, where Make.com numbers them")
     republish: OptionalFlag = Field(
         default=None,
-        description="true: assemble again into the dossier that is there; contacts are replaced, the release is "
-        "kept unless a date is given",
+        description="true: assemble again into the dossier that is there; contacts are replaced; release, link "
+        "and lists are kept but for what is named here",
     )
 
 
@@ -86,6 +110,8 @@ InQuery = Annotated[PublishOptions, Query()]
 InBody = Annotated[PublishOptions, Depends(body_of(PublishOptions))]
 EXAMPLES = {
     "at once": {},
+    "in the next drip slot": {"release_date": "drip"},
+    "in place of an older run's": {"supersedes_run_id": "RUN_20260110_155527"},
     "on a day": {"release_date": "2026-01-20"},
     "again, into the same dossier": {"republish": True},
 }
@@ -181,7 +207,8 @@ def _publish_one(entry: Any, request: Request) -> JobAnswer:
 
 
 def _order(run_id: str, options: Options) -> PublishOrder:
-    return PublishOrder(run_id=run_id, release_date=options.release_date, republish=options.republish or False)
+    named = options.model_dump(include=set(PublishOrder.model_fields), exclude_none=True)
+    return PublishOrder(**named | {"run_id": run_id})
 
 
 def _merged(query: PublishOptions, body: PublishOptions) -> PublishOptions:

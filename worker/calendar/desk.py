@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from models.calendar import CalendarAction
 from models.orders import ReleaseAsked
-from models.pipeline import V2Client, V2Run
-from models.production import Client, Dossier, DossierStatus
+from models.production import Dossier, DossierStatus
 from worker.calendar import chain
 from worker.calendar.release import note, show
 from worker.calendar.slots import Place, place
-from worker.clients import CLOCK, ClientClock, is_production_client
-from worker.errors import AlreadyReleased, DossierNotFound, DossierNotReady
+from worker.clients import clock_of
+from worker.dossiers import not_found
+from worker.errors import AlreadyReleased, DossierNotReady
 from worker.settings import settings
 
 
@@ -49,13 +49,14 @@ def reschedule(session: Session, dossier_id: UUID, asked: ReleaseAsked, asked_by
         DripUnavailable: a slot was asked for, and there is none.
     """
     row = _unseen(session, dossier_id)
-    wanted = place(session, ClientClock.of(row), asked, row["now"], but=dossier_id)
+    clock, now = clock_of(session, row["client_id"], settings().client_mapping, row["run_id"])
+    wanted = place(session, clock, asked, now, but=dossier_id)
     before = (row["release_date"], row["release_at"])
     if (wanted.day, wanted.at) == before:
         return False
     _put(session, dossier_id, wanted)
     note(session, dossier_id, CalendarAction.SCHEDULED, asked_by, now=(wanted.day, wanted.at), before=before)
-    if wanted.at is not None and wanted.at <= row["now"]:
+    if wanted.at is not None and wanted.at <= now:
         show(session, [dossier_id], asked_by=asked_by)
     return True
 
@@ -109,36 +110,26 @@ def archive(session: Session, dossier_id: UUID, asked_by: str) -> bool:
 
 
 def _locked(session: Session, dossier_id: UUID) -> Mapping[str, Any]:
-    """The dossier with its client's clock, locked."""
+    """What is to be known of the dossier, which is locked."""
     row = (
         session.execute(
             select(
                 Dossier.id,
                 Dossier.run_id,
+                Dossier.client_id,
                 Dossier.status,
                 Dossier.release_date,
                 Dossier.release_at,
                 func.coalesce(Dossier.released_at <= func.now(), False).label("seen"),
-                func.now().label("now"),
-                *CLOCK,
-            )
-            .join(Client, Client.id == Dossier.client_id)
-            .outerjoin(V2Run, V2Run.run_id == Dossier.run_id)
-            .outerjoin(
-                V2Client,
-                (V2Client.client_id == V2Run.client_id) & is_production_client(settings().client_mapping),
             )
             .where(Dossier.id == dossier_id)
-            .with_for_update(of=Dossier, key_share=True)
+            .with_for_update(key_share=True)
         )
         .mappings()
         .one_or_none()
     )
     if row is None:
-        raise DossierNotFound(
-            f"There is no dossier {dossier_id}. Take the id from a job's answer or from the calendar.",
-            field="dossier_id",
-        )
+        raise not_found(dossier_id)
     found: Mapping[Any, Any] = row
     return found
 

@@ -15,6 +15,7 @@ from worker.calendar.moments import moment_of
 from worker.errors import DripUnavailable
 
 _NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NUMBERS = {str(number) for number in range(len(_NAMES) + 1)}
 _SHORTEST = 2
 _EVERY_DAY = frozenset(range(7))
 _WORKDAYS = frozenset(range(5))
@@ -106,7 +107,7 @@ def _weekdays(day: Any) -> frozenset[int]:
         return _EVERY_DAY
     if text == "weekdays":
         return _WORKDAYS
-    if text.isascii() and text.isdigit() and len(text) == 1:
+    if text in _NUMBERS and not isinstance(day, int):
         return _weekdays(int(text))
     found = [number for number, name in enumerate(_NAMES) if len(text) >= _SHORTEST and name.startswith(text)]
     if len(found) != 1:

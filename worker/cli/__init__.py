@@ -3,7 +3,7 @@
 import typer
 
 from worker import logs
-from worker.cli import demo, imports, jobs, keys, migrate, up
+from worker.cli import calendar, demo, imports, jobs, keys, migrate, overview, up
 from worker.cli.output import reporting_errors
 
 app = typer.Typer(
@@ -30,6 +30,12 @@ app.command()(jobs.publish)
 app.command()(jobs.status)
 app.command()(jobs.errors)
 app.command()(jobs.retry)
+app.command()(calendar.dossiers)
+app.command()(calendar.releases)
+app.command()(calendar.release)
+app.command()(calendar.archive)
+app.command()(overview.batch)
+app.command()(overview.stats)
 app.command()(jobs.drain)
 
 

@@ -1,12 +1,11 @@
 """Commands about runs and their jobs: publish, status, errors, retry, drain."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from sqlalchemy.orm import Session
 
@@ -14,26 +13,37 @@ from models.jobs import Job, JobKind, JobState
 from models.orders import PublishOrder
 from worker import answers, db, inbox, jobs, listing
 from worker.answers import JobAnswer
+from worker.cli.given import Since, read_day, read_since
 from worker.cli.output import AsJson, Exit, err, out, print_json, reporting_errors
 from worker.cli.shown import print_answers, print_detail, print_overview
 from worker.drain import drain as drain_jobs
-from worker.errors import ColumnlineError, JobNotFound, ReleaseDateInvalid, Validation
-from worker.fields import ReleaseDate
+from worker.errors import ColumnlineError, JobNotFound
 from worker.ring import be_brief, ring
 from worker.settings import settings
 from worker.waiting import wait_for
 
 RunIds = Annotated[list[str], typer.Argument(help="Run ids.")]
 Which = Annotated[str | None, typer.Argument(help="A run id or a job id; none: an overview.")]
-Since = Annotated[str | None, typer.Option(help="Not older than this, such as 2h, 3d or 30m.")]
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _WAIT = 3600.0
+
+
+class Supersede(StrEnum):
+    """What `--supersede` may say."""
+
+    AUTO = "auto"
+    NONE = "none"
 
 
 def publish(
     run_ids: RunIds,
-    release_date: Annotated[str | None, typer.Option(help="Day to release on, such as 2026-01-20.")] = None,
+    release_date: Annotated[str | None, typer.Option(help="Day to release on: 2026-01-20, or drip.")] = None,
+    list_name: Annotated[str | None, typer.Option("--list", help="List to put it on.")] = None,
+    supersede: Annotated[
+        Supersede | None, typer.Option(help="Replace the company's newest dossier, or none.")
+    ] = None,
+    supersedes: Annotated[str | None, typer.Option(help="Replace this one: a run id or a dossier id.")] = None,
+    batch_number: Annotated[str | None, typer.Option(help="Batch, where Make.com numbers them.")] = None,
     republish: Annotated[bool, typer.Option("--republish", help="Assemble again what is published.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until each has ended or is held.")] = False,
     as_json: AsJson = False,
@@ -41,10 +51,17 @@ def publish(
     """Publish finished runs. Exit status 1 if one was refused or ended in error."""
     with reporting_errors(as_json=as_json):
         be_brief()
-        day = _release_date(release_date)
+        options = {
+            "release_date": read_day(release_date),
+            "list": list_name,
+            "supersede": supersede,
+            "batch_number": batch_number,
+            "republish": republish,
+            **_superseded(supersedes),
+        }
         answered: list[JobAnswer] = []
         for run_id in run_ids:
-            order = PublishOrder(run_id=run_id, release_date=day, republish=republish)
+            order = PublishOrder(run_id=run_id, **options)
             try:
                 with db.transaction() as session:
                     job, new = inbox.accept_publish(session, settings(), order)
@@ -85,7 +102,7 @@ def errors(
     with reporting_errors(as_json=as_json), db.transaction() as session:
         found: list[JobAnswer] = []
         for state in (JobState.ERROR, JobState.HELD):
-            wanted = listing.JobFilter(state=state, client_id=client, since=_since(since))
+            wanted = listing.JobFilter(state=state, client_id=client, since=read_since(since))
             page, _ = listing.page(session, wanted, limit=limit)
             found += [answers.answer(session, job) for job in page]
         if not found and not as_json:
@@ -105,7 +122,7 @@ def retry(
     """Make jobs due again that are in error, cancelled, held or waiting: those named, or those a filter finds."""
     with reporting_errors(as_json=as_json):
         be_brief()
-        wanted = listing.JobFilter(state=state, code=code, client_id=client, since=_since(since))
+        wanted = listing.JobFilter(state=state, code=code, client_id=client, since=read_since(since))
         with db.transaction() as session:
             if which:
                 tried = [jobs.retry(session, settings(), _job(session, name).id) for name in which]
@@ -163,16 +180,10 @@ def _job(session: Session, name: str) -> Job:
         ) from None
 
 
-def _release_date(text: str | None) -> Any:
+def _superseded(name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
     try:
-        return TypeAdapter(ReleaseDate).validate_python(text)
-    except ValidationError as error:
-        raise ReleaseDateInvalid(error.errors()[0]["msg"] + ".", field="release_date") from None
-
-
-def _since(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    if text[:-1].isdigit() and text[-1] in _UNITS:
-        return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
-    raise Validation(f"--since is {text!r}. Write a number and a unit: 30m, 2h or 3d.", field="since")
+        return {"supersedes_dossier_id": UUID(name)}
+    except ValueError:
+        return {"supersedes_run_id": name}

@@ -96,6 +96,9 @@ def when(moment: datetime | None) -> str:
 STYLES = {
     "done": "green",
     "ready": "green",
+    "complete": "green",
+    "complete_with_errors": "red",
+    "processing": "yellow",
     "error": "red",
     "held": "yellow",
     "waiting": "yellow",

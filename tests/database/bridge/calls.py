@@ -9,6 +9,7 @@ from worker.bridge import create_app
 
 DOCUMENT = create_app().openapi()
 RUN = "RUN_20260115_181206"
+OLDER_RUN = "RUN_20260110_155527"
 STEP = "10_WRITER_INTRO"
 PROBLEM = "application/problem+json"
 
@@ -88,7 +89,7 @@ class Call:
 
     def send(self, bridge, *, place=None, name=None, value=None, **options):
         """Send the valid request, with `value` at a place; `options` go to the client as they are."""
-        path = {"run_id": RUN, "step_name": STEP, "job_id": str(bridge.job_id)}
+        path = bridge.path_values
         body = json.loads(json.dumps(self.body))
         if place == "path":
             path[name] = value

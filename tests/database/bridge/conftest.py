@@ -11,20 +11,35 @@ from sqlalchemy import text
 from models.jobs import Scope
 from models.orders import PublishOrder
 from tests.conftest import NO_BROKER, SAMPLES, _database, forget_cached
-from tests.database.bridge.calls import RUN
+from tests.database.bridge.calls import OLDER_RUN, RUN, STEP
 from worker import db, inbox, keys, ring
 from worker.bridge import create_app, publish
 from worker.cli.imports import import_clients, import_run, read
 from worker.settings import settings
 
+NORTHWIND = "6f0d5c1e-0000-4000-8000-000000000001"
+DOSSIER = "7a1e0000-0000-4000-8000-000000000001"
+BATCH = "7a1e0000-0000-4000-8000-000000000002"
+
 
 @dataclass(frozen=True)
 class Bridge:
-    """A bridge in this process, with a registered run and its queued publish."""
+    """A bridge in this process, with a registered run and its queued publish, and a dossier that is scheduled."""
 
     http: TestClient
     keys: dict[Scope, str]
     job_id: UUID
+
+    @property
+    def path_values(self):
+        """What stands for each parameter of a path."""
+        return {
+            "run_id": RUN,
+            "step_name": STEP,
+            "job_id": str(self.job_id),
+            "dossier_id": DOSSIER,
+            "batch_id": BATCH,
+        }
 
 
 @pytest.fixture(scope="package")
@@ -53,6 +68,22 @@ def application(shared_database):
         yield client
 
 
+def put_dossier():
+    """Put a dossier in that is scheduled, afresh, with its batch; its client has a drip."""
+    drip = '{"days": ["tue"], "time": "09:00"}'
+    batch = f"'{BATCH}', '{NORTHWIND}', '7'"
+    dossier = f"'{DOSSIER}', '{NORTHWIND}', '{BATCH}', '{OLDER_RUN}', 'Acme', 'v2', 'ready'"
+    with db.transaction() as session:
+        for statement in (
+            f"delete from dossiers where id = '{DOSSIER}'",
+            f"insert into batches (id, client_id, batch_number) values ({batch}) on conflict do nothing",
+            f"""insert into dossiers (id, client_id, batch_id, run_id, company_name, pipeline_version, status,
+                  release_date, release_at) values ({dossier}, '2099-01-20', '2099-01-20 12:00Z')""",
+            f"update v2_clients set drip_schedule = '{drip}'",
+        ):
+            session.connection().exec_driver_sql(statement)
+
+
 def empty():
     """Take everything but keys from the database, and put the samples' clients in."""
     with db.transaction() as session:
@@ -70,6 +101,7 @@ def bridge(application):
         made = {scope: keys.create(session, f"tests-{scope}", scope) for scope in Scope}
         inbox.register_run(session, RUN, {"client_id": "CLT_NORTHWIND_001"})
         job, _ = inbox.accept_publish(session, settings(), PublishOrder(run_id=RUN))
+    put_dossier()
     application.headers["X-API-Key"] = made[Scope.OPS]
     return Bridge(application, made, job.id)
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.database.bridge.calls import CALLS, DOCUMENT, PROBLEM, WITH_BODY
+from tests.database.bridge.conftest import put_dossier
 from worker.answers import JobAnswer
 
 OPERATIONS = [
@@ -81,7 +82,8 @@ def test_every_example_of_a_body_works(bridge, call):
     for number, example in enumerate(examples):
         run_id = f"{call}-{number}"
         bridge.http.put(f"/columnline/runs/{run_id}", json={"client_id": "CLT_NORTHWIND_001"})
-        url = call.path.format(run_id=run_id, step_name="STEP")
+        put_dossier()
+        url = call.path.format(**bridge.path_values | {"run_id": run_id})
         answer = bridge.http.request(call.method, url, content=json.dumps(example))
         assert answer.is_success, answer.text
 

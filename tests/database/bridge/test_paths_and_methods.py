@@ -24,7 +24,7 @@ STRANGE_IDS = [
 
 
 def url(call, bridge):
-    return call.path.format(run_id=RUN, step_name="STEP", job_id=bridge.job_id)
+    return call.path.format(**bridge.path_values)
 
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
@@ -50,7 +50,7 @@ def known_to(path):
 )
 def test_a_method_the_path_does_not_know_is_405_and_allow_names_those_it_knows(bridge, path, method):
     known = known_to(path)
-    answer = bridge.http.request(method, path.format(run_id=RUN, step_name="STEP", job_id=bridge.job_id))
+    answer = bridge.http.request(method, path.format(**bridge.path_values))
     assert answer.status_code == 405
     assert answer.headers["content-type"] == PROBLEM
     assert set(answer.headers["allow"].split(", ")) | {"HEAD"} == known | {"HEAD"}

@@ -175,7 +175,7 @@ def test_large_lists_take_no_longer_than_they_must():
 
 PURE = {"json", "math", "re", "unicodedata", "collections", "dataclasses", "enum", "functools", "typing", "uuid"}
 HELPERS = {"email_validator", "idna", "json_repair", "orjson"}
-OURS = ("models.clean.", "models.values.", "worker.errors.", "tasks.assemble.")
+OURS = ("models.clean.", "models.domain_name.", "models.values.", "worker.errors.", "tasks.assemble.")
 
 
 @pytest.mark.parametrize(

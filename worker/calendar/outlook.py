@@ -1,0 +1,147 @@
+"""What is to come: which dossiers become visible when, and which they will replace (roadmap §5)."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from sqlalchemy import bindparam, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+from sqlalchemy.types import Uuid
+
+from models.production import SCHEDULED, Client, Dossier
+from worker import paging
+from worker.calendar.slots import taken_slots
+from worker.clients import clock_of
+from worker.errors import DripUnavailable
+from worker.settings import ClientMapping
+
+FREE_SLOTS = 10
+
+
+class CalendarEntry(BaseModel):
+    """A release to come."""
+
+    dossier_id: UUID
+    run_id: str | None
+    client_id: UUID = Field(description="the client of the app")
+    client_name: str
+    company_name: str
+    release_date: date | None = Field(description="the client's day")
+    release_at: datetime = Field(description="when it becomes visible")
+    drip: bool = Field(description="whether this is a drip slot")
+    supersedes: list[UUID] = Field(description="dossiers that become superseded at that moment")
+    superseded_by: UUID | None = Field(
+        description="a newer dossier that is released by then: this one is superseded instead of shown"
+    )
+
+
+_OLDER = text("""
+with recursive older (entry, id) as (
+  select id, supersedes_dossier_id from dossiers where id = any(:ids) and supersedes_dossier_id is not null
+  union
+  select o.entry, d.supersedes_dossier_id
+  from older o join dossiers d on d.id = o.id
+  where d.supersedes_dossier_id is not null and d.superseded_by_dossier_id is null
+)
+select o.entry, o.id from older o join dossiers d on d.id = o.id
+where d.superseded_by_dossier_id is null
+order by d.created_at
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+
+_NEWER = text(f"""
+with recursive newer (dossier, id) as (
+  select supersedes_dossier_id, id from dossiers where supersedes_dossier_id = any(:ids)
+  union
+  select n.dossier, d.id from newer n join dossiers d on d.supersedes_dossier_id = n.id
+)
+select n.dossier, d.id, d.release_at from newer n join dossiers d on d.id = n.id where {SCHEDULED}
+""").bindparams(bindparam("ids", type_=ARRAY(Uuid)))  # noqa: S608 - put together from constants
+
+
+def releases(
+    session: Session,
+    *,
+    until: datetime | None = None,
+    client_id: UUID | None = None,
+    limit: int,
+    cursor: str | None = None,
+) -> tuple[list[CalendarEntry], str | None]:
+    """The releases to come until that moment, the next first: what readers will see by then, if nothing changes.
+
+    Returns:
+        A page, and the cursor of the next, or None on the last.
+
+    Raises:
+        Validation: the cursor is none that this function gave.
+    """
+    statement = (
+        select(
+            Dossier.id,
+            Dossier.run_id,
+            Dossier.client_id,
+            Client.name.label("client_name"),
+            Dossier.company_name,
+            Dossier.release_date,
+            Dossier.release_at,
+            Dossier.drip_position,
+        )
+        .join(Client, Client.id == Dossier.client_id)
+        .where(text(SCHEDULED))
+        .order_by(Dossier.release_at, Dossier.id)
+        .limit(limit + 1)
+    )
+    if until is not None:
+        statement = statement.where(Dossier.release_at <= until)
+    if client_id is not None:
+        statement = statement.where(Dossier.client_id == client_id)
+    if cursor is not None:
+        statement = statement.where(tuple_(Dossier.release_at, Dossier.id) > paging.read(cursor))
+    rows = session.execute(statement).all()
+    shown, more = rows[:limit], len(rows) > limit
+    entries = _entries(session, shown)
+    return entries, paging.write(shown[-1].release_at, shown[-1].id) if more else None
+
+
+def free_slots(session: Session, client_id: UUID, mapping: ClientMapping) -> list[datetime]:
+    """The client's next free drip slots; none where it has no usable drip."""
+    clock, now = clock_of(session, client_id, mapping)
+    try:
+        drip = clock.drip()
+    except DripUnavailable:
+        return []
+    taken = taken_slots(session, client_id, now)
+    free = (slot for slot in drip.slots(now, clock.timezone) if len(taken.get(slot, ())) < drip.per_slot)
+    return list(islice(free, FREE_SLOTS))
+
+
+def _entries(session: Session, rows: Sequence[Any]) -> list[CalendarEntry]:
+    older: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for entry, dossier in session.execute(_OLDER, {"ids": [row.id for row in rows]}):
+        older[entry].append(dossier)
+    concerned = {row.id for row in rows} | {dossier for found in older.values() for dossier in found}
+    first: dict[UUID, tuple[datetime, UUID]] = {}
+    for dossier, newer, moment in session.execute(_NEWER, {"ids": list(concerned)}):
+        first[dossier] = min(first.get(dossier, (moment, newer)), (moment, newer))
+    return [_entry(row, older[row.id], first) for row in rows]
+
+
+def _entry(row: Any, older: Sequence[UUID], first: dict[UUID, tuple[datetime, UUID]]) -> CalendarEntry:
+    moment, newer = first.get(row.id, (None, None))
+    overtaken = moment is not None and moment <= row.release_at
+    return CalendarEntry(
+        dossier_id=row.id,
+        run_id=row.run_id,
+        client_id=row.client_id,
+        client_name=row.client_name,
+        company_name=row.company_name,
+        release_date=row.release_date,
+        release_at=row.release_at,
+        drip=row.drip_position is not None,
+        supersedes=[] if overtaken else [dossier for dossier in older if first[dossier][1] == row.id],
+        superseded_by=newer if overtaken else None,
+    )
