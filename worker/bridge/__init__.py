@@ -85,7 +85,7 @@ def create_app() -> FastAPI:
     """The application, with nothing started."""
     app = FastAPI(
         title="Columnline publish worker",
-        version="0.1.0",
+        version="0.2.0",
         description=openapi.DESCRIPTION,
         redirect_slashes=False,
         generate_unique_id_function=openapi.operation_id,
