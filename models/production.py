@@ -1,4 +1,4 @@
-"""The tables the app reads (V1), with the columns V2 adds to `dossiers`, from `pipeline_version` on.
+"""The tables the app reads (V1), with the columns V2 adds: to `dossiers` from `pipeline_version` on.
 
 V1 rows stay as they are; their values are wider than what V2 writes, so nothing here constrains them.
 """
@@ -41,7 +41,10 @@ class BatchStatus(StrEnum):
 
 
 class Client(Base):
-    """A customer of Columnline; row level security isolates clients by this id."""
+    """A customer of Columnline; row level security isolates clients by this id.
+
+    V2 adds the pipeline's config fields, which are kept equal to those of `v2_clients` (roadmap §3).
+    """
 
     __tablename__ = "clients"
     __table_args__ = (CheckConstraint("release_hour between 0 and 23", name="release_hour"),)
@@ -57,6 +60,9 @@ class Client(Base):
     drip_next_run: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    icp_config: Mapped[dict[str, Any] | None]
+    industry_research: Mapped[dict[str, Any] | None]
+    research_context: Mapped[dict[str, Any] | None]
 
 
 class Batch(Base):

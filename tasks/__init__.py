@@ -3,8 +3,9 @@
 Each task is a shim around functions that take what they need and return what they made.
 """
 
+from tasks.clients import sync_clients
 from tasks.publish import preview_run, publish_run
 from tasks.release import release_due_dossiers
 from tasks.sweep import sweep_jobs
 
-__all__ = ["preview_run", "publish_run", "release_due_dossiers", "sweep_jobs"]
+__all__ = ["preview_run", "publish_run", "release_due_dossiers", "sweep_jobs", "sync_clients"]

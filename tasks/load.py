@@ -13,7 +13,7 @@ from models.pipeline import V2Client, V2PipelineLog, V2Run
 from models.production import Client, Dossier, DossierStatus
 from models.values import RunInput, StepOutput, dossier_id_of
 from worker.clients import CLOCK, ClientClock, is_production_client
-from worker.errors import ClientNotFound, ClientUnmapped
+from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped
 from worker.inbox import run_not_found
 from worker.settings import ClientMapping
 
@@ -77,10 +77,10 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
     Raises:
         RunNotFound: no such run.
         ClientNotFound: it names no client.
-        ClientUnmapped: its client leads to no production client (roadmap §3).
+        ClientUnmapped, ClientAmbiguous: its client leads to no production client, or to several (roadmap §3).
     """
     dossier_id = dossier_id_of(run_id)
-    row = session.execute(
+    found = session.execute(
         select(
             V2Run.client_id.label("v2_client_id"),
             V2Run.seed_data,
@@ -101,9 +101,16 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         .outerjoin(Client, is_production_client(mapping))
         .outerjoin(Dossier, Dossier.id == dossier_id)
         .where(V2Run.run_id == run_id)
-    ).one_or_none()
-    if row is None:
+    ).all()
+    if not found:
         raise run_not_found(run_id)
+    row, *others = found
+    if others:
+        raise ClientAmbiguous(
+            f"The slug of client {row.v2_client_id!r} fits {len(found)} clients of the app. Map it by id: "
+            f"columnline clients map {row.v2_client_id} ID.",
+            field="client_id",
+        )
     _check_client(run_id, row, mapping)
     steps = session.execute(
         select(V2PipelineLog.step_id, V2PipelineLog.step_name, V2PipelineLog.status, V2PipelineLog.output)
@@ -142,8 +149,8 @@ def _check_client(run_id: str, row: Row[Any], mapping: ClientMapping) -> None:
             ", and no production client has its slug" if mapping is ClientMapping.SLUG else ""
         )
         raise ClientUnmapped(
-            f"Client {row.v2_client_id!r} is not mapped: {tried}. Set v2_clients.production_client_id, then retry "
-            "the job.",
+            f"Client {row.v2_client_id!r} is not mapped: {tried}. Map it, and its runs go on: columnline "
+            f"clients map {row.v2_client_id} ID.",
             field="client_id",
         )
 

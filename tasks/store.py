@@ -24,7 +24,7 @@ from worker import batches, lists
 from worker.batches import StoredBatch
 from worker.calendar.release import note, show
 from worker.claims import Claim
-from worker.errors import ClientUnmapped, ColumnlineError, Internal, Permanent
+from worker.errors import ColumnlineError, Held, Internal, Permanent
 from worker.settings import settings
 
 SECTIONS = ("find_leads", "enrich_lead", "copy", "insight", "media", "sources")
@@ -174,7 +174,7 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[
     order = PublishOrder.model_validate(claim.payload)
     try:
         run = load_run(session, order.run_id, settings().client_mapping)
-    except (Permanent, ClientUnmapped):
+    except (Permanent, Held):
         return None
     if not run.is_new:
         return {"dossier_id": str(run.input.dossier_id)}

@@ -99,14 +99,15 @@ def open_for(session: Session, run_id: str, config: Settings) -> None:
     """
     if config.batch_strategy not in _EARLY:
         return
-    run = session.execute(
+    found = session.execute(
         select(V2Run.batch_id, V2Run.batch_number, Client.id, Client.timezone, func.now().label("now"))
         .join(V2Client, V2Client.client_id == V2Run.client_id)
         .join(Client, is_production_client(config.client_mapping))
         .where(V2Run.run_id == run_id)
-    ).one_or_none()
-    if run is None:
+    ).all()
+    if len(found) != 1:
         return
+    (run,) = found
     number = run.batch_number
     if number is None:
         if config.batch_strategy is BatchStrategy.MAKE or run.batch_id is not None:

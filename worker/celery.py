@@ -10,11 +10,12 @@ from typing import Any
 from celery import Celery, signals
 from kombu.entity import Exchange, Queue
 
+from models.domain_name import company_key
 from worker import db, logs
 from worker.servers import broker_url
 from worker.settings import settings
 
-QUEUE_OF = {"publish.*": "publish", "release.*": "release", "jobs.*": "sweep"}
+QUEUE_OF = {"publish.*": "publish", "release.*": "release", "clients.*": "clients", "jobs.*": "sweep"}
 
 
 def configuration() -> dict[str, Any]:
@@ -67,6 +68,11 @@ def configuration() -> dict[str, Any]:
                 "schedule": config.release_interval,
                 "options": {"expires": config.release_interval},
             },
+            "sync": {
+                "task": "clients.sync",
+                "schedule": config.config_sync_interval,
+                "options": {"expires": config.config_sync_interval},
+            },
         },
     }
 
@@ -95,6 +101,12 @@ app.add_defaults(configuration)
 def _forget_parents_connections(**_: Any) -> None:
     """Run in each new child: sockets opened before the fork belong to the parent."""
     db.dispose(close=False)
+
+
+@signals.worker_init.connect
+def _read_suffixes(**_: Any) -> None:
+    """Read the Public Suffix List before the children are forked, rather than in the first publish of each."""
+    company_key("example.com")
 
 
 @signals.setup_logging.connect

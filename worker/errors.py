@@ -103,6 +103,12 @@ class ClientUnmapped(Held):
     code, title, status = "client_unmapped", "The client is not mapped to a production client", 422
 
 
+class ClientAmbiguous(Held):
+    """The v2 client's slug fits several production clients: ops must map it by id."""
+
+    code, title, status = "client_ambiguous", "Several production clients fit", 422
+
+
 class OutputsMissing(Waiting):
     """Required writer outputs never came: the scenario must send them, then retry."""
 

@@ -6,12 +6,26 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from worker.errors import Validation
 from worker.outcomes import passes_in_step
 
 VERSION_TABLE = "columnline_schema_version"
+
+_HAS_MAPPING = """
+select exists (
+  select from pg_attribute
+  where attrelid = to_regclass('v2_clients') and attname = 'production_client_id' and not attisdropped
+) and to_regclass('clients') is not null
+"""
+_ORPHANS = """
+select client_id, production_client_id from v2_clients v
+where production_client_id is not null
+  and not exists (select from clients c where c.id = v.production_client_id)
+order by client_id
+"""
 
 
 def _config(output: io.StringIO | None = None) -> Config:
@@ -34,13 +48,29 @@ def upgrade(engine: Engine) -> str:
         The revision reached.
 
     Raises:
+        Validation: mappings lead to clients that are not there; nothing was touched.
         DBAPIError: a statement was refused, or the app held a lock through ten tries.
     """
     config = _config()
     with engine.connect() as connection:
+        _refuse_orphans(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return head()
+
+
+def _refuse_orphans(connection: Connection) -> None:
+    """Tell of every mapping that the foreign key (roadmap §3) would refuse, before anything is touched."""
+    has_column = connection.scalar(text(_HAS_MAPPING))
+    rows = connection.execute(text(_ORPHANS)).all() if has_column else []
+    connection.rollback()
+    if rows:
+        listed = "\n".join(f"  {row.client_id} -> {row.production_client_id}" for row in rows)
+        raise Validation(
+            f"Clients in v2_clients lead to production clients that are not there. Correct or empty their "
+            f"production_client_id, then migrate. Nothing was changed.\n{listed}",
+            field="production_client_id",
+        )
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -41,6 +41,14 @@ class BatchStrategy(StrEnum):
     NONE = "none"
 
 
+class ConfigOwner(StrEnum):
+    """Whose changes of the config fields flow to the other table (roadmap §3)."""
+
+    V2 = "v2"
+    PRODUCTION = "production"
+    SEPARATE = "separate"
+
+
 class SupersedePolicy(StrEnum):
     """Whether a publish replaces the company's newest dossier unasked (roadmap §2)."""
 
@@ -98,6 +106,11 @@ class Settings(BaseSettings):
     client_mapping: ClientMapping = Field(
         default=ClientMapping.SLUG, description="`explicit`, or `slug` as the fallback where no mapping is set"
     )
+    config_owner: ConfigOwner = Field(
+        default=ConfigOwner.V2,
+        description="whose config fields flow to the other table of clients: `v2`, `production`; `separate`: none",
+    )
+    config_sync_interval: float = Field(default=3600, gt=0, description="how often beat syncs config fields")
     batch_strategy: BatchStrategy = Field(
         default=BatchStrategy.DAILY,
         description="`daily`; `run`: opened when a run is registered; `make`: by `batch_number`; `none`",

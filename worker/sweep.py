@@ -14,6 +14,7 @@ from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
 from worker import db, logs
 from worker.calendar.release import something_is_due
 from worker.errors import Internal
+from worker.mapping import release_mapped
 from worker.retry import ring_pause
 from worker.ring import breaker, ring, ring_release
 from worker.settings import settings
@@ -26,13 +27,14 @@ _PAUSES = 8
 
 
 def sweep() -> tuple[int, int]:
-    """Rescue jobs whose lease is over, then ring for what is due: jobs, and the calendar.
+    """Rescue jobs whose lease is over, let those go on whose client is mapped by now, then ring for what is due.
 
     Returns:
         How many were rescued, and how many rung for.
     """
     with db.transaction() as session:
         rescued = rescue(session)
+        release_mapped(session, settings())
     if breaker.is_open:
         return rescued, 0
     with db.transaction() as session:

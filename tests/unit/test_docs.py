@@ -14,7 +14,7 @@ from worker.cli.output import Exit
 from worker.errors import ColumnlineError
 from worker.settings import Settings, env_name
 
-LONGEST = 400
+LONGEST = 450
 
 
 def descendants(kind):

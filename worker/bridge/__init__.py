@@ -16,7 +16,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from worker import logs
-from worker.bridge import dossiers, failures, health, jobs, openapi, overview, publish, runs
+from worker.bridge import clients, dossiers, failures, health, jobs, openapi, overview, publish, runs
 from worker.bridge.context import MAX_WAITERS, THREADS
 from worker.bridge.gate import Gate
 from worker.ring import BackgroundBell, be_brief
@@ -34,6 +34,8 @@ BODIES = (
     publish.RunToPublish,
     jobs.RetryMany,
     dossiers.Release,
+    clients.Mapping,
+    clients.SyncRequest,
 )
 
 
@@ -99,6 +101,7 @@ def create_app() -> FastAPI:
         jobs.router,
         dossiers.router,
         overview.router,
+        clients.router,
         health.router,
     ):
         app.include_router(router)

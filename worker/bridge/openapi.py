@@ -35,6 +35,7 @@ TAGS = [
     {"name": "jobs", "description": "What became of it; try again, or call it off."},
     {"name": "dossiers", "description": "Find dossiers; release, reschedule, hold or archive them."},
     {"name": "overview", "description": "The release calendar, batches, and V1 beside V2."},
+    {"name": "clients", "description": "Who leads to whom, and keeping their config fields equal."},
     {"name": "health", "description": "For load balancers and monitoring. No key is needed."},
 ]
 

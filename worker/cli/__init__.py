@@ -3,7 +3,7 @@
 import typer
 
 from worker import logs
-from worker.cli import calendar, demo, imports, jobs, keys, migrate, overview, up
+from worker.cli import calendar, clients, demo, imports, jobs, keys, migrate, overview, up
 from worker.cli.output import reporting_errors
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(up.up)
 app.command()(demo.demo)
 app.command()(migrate.migrate)
 app.add_typer(keys.app, name="keys")
+app.add_typer(clients.app, name="clients")
 app.command("import")(imports.import_files)
 app.command()(jobs.publish)
 app.command()(jobs.status)

@@ -12,10 +12,9 @@ from uuid import uuid4
 import httpx2
 import typer
 from rich.progress import track
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from models.jobs import Scope
-from models.pipeline import V2Client
 from models.production import Client
 from worker import db, keys
 from worker.cli.imports import import_clients
@@ -26,6 +25,8 @@ from worker.settings import env_name, settings
 
 SAMPLES = Path(__file__).parents[2] / "tests" / "samples"
 OUTPUTS_DEADLINE = "2"
+AGAIN = "run_same_company_again"
+MAPPED_TO = "northwind-steel"
 TIMED_RUNS = 20
 _WAIT = 25
 
@@ -76,6 +77,7 @@ def _print_where_to_look(run_id: str) -> None:
     out.print("\nAll samples ended as expected, and everything is stopped. To look around:\n")
     out.print(f"  .venv/bin/columnline status {run_id}")
     out.print("  .venv/bin/columnline errors")
+    out.print("  .venv/bin/columnline dossiers")
     out.print("  make up                      and open the address it prints, with /docs at its end")
 
 
@@ -111,7 +113,7 @@ def _play(address: str, key_name: str, key: str, documents: list[dict[str, Any]]
             if outcome != document["expect"]:
                 failures.append(f"{document['name']}: expected {document['expect']}, got {outcome}: {answer}")
             shown.add_row(document["name"], painted(outcome.partition(":")[0]), _why(answer, document))
-        if failure := _map_and_retry(http, documents, shown):
+        if failure := _map(http, documents, shown):
             failures.append(failure)
         out.print(shown)
         _print_latency(http, next(document for document in documents if document["name"] == "run_clean"))
@@ -131,7 +133,8 @@ def _send(http: httpx2.Client, document: dict[str, Any]) -> None:
 
 def _publish(http: httpx2.Client, document: dict[str, Any]) -> dict[str, Any]:
     run_id = document["run"]["run_id"]
-    answered = http.post(f"/publish/{run_id}", params={"wait": _WAIT}, json=document["publish"])
+    options = document["publish"] | ({"supersede": "auto"} if document["name"] == AGAIN else {})
+    answered = http.post(f"/publish/{run_id}", params={"wait": _WAIT}, json=options)
     found: dict[str, Any] = answered.raise_for_status().json()
     return found
 
@@ -153,23 +156,21 @@ def _why(answer: dict[str, Any], document: dict[str, Any]) -> str:
     if answer["error"]:
         return f"{answer['error']['code']}: {answer['error']['detail']}"
     repairs = f", {len(answer['warnings'])} repairs" if answer["warnings"] else ""
-    return f"{answer['contacts_created']} contacts{repairs}. {document['note']}"
+    replaced = " Supersedes the older dossier." if answer["supersedes_dossier_id"] else ""
+    return f"{answer['contacts_created']} contacts{repairs}. {document['note']}{replaced}"
 
 
-def _map_and_retry(http: httpx2.Client, documents: list[dict[str, Any]], shown: Any) -> str | None:
-    """Cure the held run as ops would: map its client, retry its job."""
+def _map(http: httpx2.Client, documents: list[dict[str, Any]], shown: Any) -> str | None:
+    """Cure the held run as ops would: map its client, and it goes on."""
     held = next(document for document in documents if document["expect"].startswith("held"))
     client_id = held["client"]["client_id"]
-    with db.transaction() as session:
-        name = session.scalar(select(V2Client.client_name).where(V2Client.client_id == client_id))
-        target = select(Client.id).order_by(Client.name).limit(1).scalar_subquery()
-        mapped = update(V2Client).where(V2Client.client_id == client_id)
-        session.execute(mapped.values(production_client_id=target))
-    run = http.get(f"/runs/{held['run']['run_id']}").json()
-    http.post(f"/jobs/{run['job']['job_id']}/retry").raise_for_status()
-    answer = http.get(f"/jobs/{run['job']['job_id']}", params={"wait": _WAIT}).json()
+    mapped = http.put(f"/clients/{client_id}/mapping", json={"slug": MAPPED_TO}).raise_for_status().json()
+    run = http.get(f"/runs/{held['run']['run_id']}", params={"wait": _WAIT}).json()
+    answer = run["job"]
     outcome = _outcome(answer)
-    shown.add_row(f"{held['name']}, retried", painted(outcome), f"after {name} was mapped")
+    shown.add_row(
+        held["name"], painted(outcome), f"its client was mapped: {mapped['released_jobs']} held job goes on"
+    )
     return None if outcome == "ready" else f"{held['name']} after mapping: {answer}"
 
 

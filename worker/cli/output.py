@@ -100,6 +100,7 @@ STYLES = {
     "complete_with_errors": "red",
     "processing": "yellow",
     "error": "red",
+    "conflict": "red",
     "held": "yellow",
     "waiting": "yellow",
     "cancelled": "dim",

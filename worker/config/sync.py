@@ -1,0 +1,216 @@
+"""Keep the config fields of v2 clients and their production clients equal (roadmap §3, option B).
+
+Per field, what both sides last agreed on is remembered. A change on the owner's side flows; any other difference
+is a conflict: reported, and left alone until somebody says which side counts. All of it is a fixed number of
+statements, however many clients there are.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from models.config import CONFIG_FIELDS
+from worker.config.unify import is_unified
+from worker.settings import ClientMapping, ConfigOwner, Settings
+
+LOCK = 0x73796E63  # "sync": whoever holds it syncs
+SHOWN = 200
+
+Side = Literal["v2", "production"]
+
+
+class FieldDifference(BaseModel):
+    """A field in which both sides differ, and what a sync does about it."""
+
+    v2_client_id: str
+    client_id: UUID
+    field: str
+    action: Literal["to_production", "to_v2", "conflict"]
+    reason: str = Field(description="why it flows, or why somebody must decide")
+    v2: Any = Field(description="what v2_clients has")
+    production: Any = Field(description="what clients has")
+    since: datetime | None = Field(description="of a conflict: since when")
+
+
+class SyncReport(BaseModel):
+    """What a sync did, or would do."""
+
+    ok: bool = True
+    dry_run: bool
+    owner: ConfigOwner
+    skipped: str | None = Field(default=None, description="why nothing was looked at")
+    fields: int = Field(default=0, description="fields of mapped clients that were compared")
+    copied: int = 0
+    conflicts: int = 0
+    differences: list[FieldDifference] = Field(default=[], description=f"the first {SHOWN}")
+
+
+_FIELDS = ", ".join(f"('{name}', nullif(v.{name}, 'null'), nullif(c.{name}, 'null'))" for name in CONFIG_FIELDS)
+_MAPPED = {
+    ClientMapping.EXPLICIT: "c.id = v.production_client_id",
+    ClientMapping.SLUG: "c.id = v.production_client_id or (v.production_client_id is null and c.slug = v.slug)",
+}
+
+# What to do with each field: by the owner's side, by what was last agreed on, and by a side that somebody chose.
+_DECIDE = """
+create temporary table config_sync on commit drop as
+with pair as (
+  select v.client_id as v2_client_id, c.id as client_id, f.field, f.v2, f.production,
+    s.fingerprint, s.synced_at is not null as known, s.conflict_since,
+    min(f.v2::text) over same is distinct from max(f.v2::text) over same
+      or count(f.v2) over same not in (0, count(*) over same) as siblings_differ
+  from v2_clients v
+  join clients c on {mapped}
+  cross join lateral (values {fields}) f (field, v2, production)
+  left join config_sync_state s on s.v2_client_id = v.client_id and s.field = f.field
+  window same as (partition by c.id, f.field)
+),
+seen as (
+  select *,
+    known and md5(v2::text) is not distinct from fingerprint as v2_same,
+    known and md5(production::text) is not distinct from fingerprint as production_same
+  from pair
+  where (cast(:only as text) is null or v2_client_id = :only) and (cast(:field as text) is null or field = :field)
+)
+select *,
+  case
+    when v2 is not distinct from production then 'equal'
+    when cast(:take as text) = 'v2' then 'to_production'
+    when :take = 'production' then 'to_v2'
+    when :owner = 'v2' and not siblings_differ and (production_same or (not known and production is null))
+      then 'to_production'
+    when :owner = 'production' and (v2_same or (not known and v2 is null)) then 'to_v2'
+    else 'conflict'
+  end as action,
+  case
+    when cast(:take as text) is not null then 'somebody chose this side'
+    when siblings_differ then 'several v2 clients lead to this client, and differ'
+    when not known and (v2 is null or production is null) then 'only one side has a value'
+    when not known then 'both sides had a value before they were first synced'
+    when v2_same then 'only production changed'
+    when production_same then 'only v2 changed'
+    else 'both sides changed'
+  end as reason
+from seen
+"""
+
+_NOTE = """
+insert into config_sync_history (v2_client_id, client_id, field, action, asked_by, before, after)
+select v2_client_id, client_id, field, action, :asked_by,
+  case action when 'to_production' then production else v2 end,
+  case action when 'to_production' then v2 else production end
+from config_sync
+where action in ('to_production', 'to_v2') or (action = 'conflict' and conflict_since is null)
+"""
+
+_REMEMBER = """
+insert into config_sync_state as s (v2_client_id, field, fingerprint, synced_at, conflict_since)
+select v2_client_id, field,
+  case action when 'conflict' then fingerprint when 'to_v2' then md5(production::text) else md5(v2::text) end,
+  case when action <> 'conflict' then now() end,
+  case action when 'conflict' then coalesce(conflict_since, now()) end
+from config_sync
+on conflict (v2_client_id, field) do update
+set fingerprint = excluded.fingerprint, synced_at = coalesce(excluded.synced_at, s.synced_at),
+  conflict_since = excluded.conflict_since
+where s.fingerprint is distinct from excluded.fingerprint
+  or s.conflict_since is distinct from excluded.conflict_since
+  or (s.synced_at is null and excluded.synced_at is not null)
+"""
+
+
+def _copy(table: str, key: str, of: str, action: str, old: str, new: str) -> str:
+    """The statement that writes one side: a row whose value has changed since it was read is left alone."""
+    values = ", ".join(
+        f"{field} = case when p.fresh ? '{field}' then nullif(p.fresh -> '{field}', 'null') else t.{field} end"
+        for field in CONFIG_FIELDS
+    )
+    unchanged = " and ".join(
+        f"(not p.stale ? '{field}' or nullif(t.{field}, 'null') is not distinct from "
+        f"nullif(p.stale -> '{field}', 'null'))"
+        for field in CONFIG_FIELDS
+    )
+    return f"""
+update {table} t set {values}, updated_at = now()
+from (
+  select {of} as id, jsonb_object_agg(field, {new}) as fresh, jsonb_object_agg(field, {old}) as stale
+  from config_sync where action = '{action}' group by {of}
+) p
+where t.{key} = p.id and {unchanged}
+"""  # noqa: S608 - put together from constants
+
+
+_COPIES = (
+    _copy("clients", "id", "client_id", "to_production", old="production", new="v2"),
+    _copy("v2_clients", "client_id", "v2_client_id", "to_v2", old="v2", new="production"),
+)
+
+
+def sync(
+    session: Session,
+    config: Settings,
+    *,
+    asked_by: str,
+    dry_run: bool = False,
+    only: str | None = None,
+    field: str | None = None,
+    take: Side | None = None,
+) -> SyncReport:
+    """Compare every config field of every mapped client, and let the owner's changes flow.
+
+    Args:
+        session: the transaction; two syncs at once do not do it twice.
+        config: who owns the fields, and how clients are mapped.
+        asked_by: for the history.
+        dry_run: only say what would be done.
+        only: one v2 client.
+        field: one field.
+        take: the side that counts, whatever the rules say: how somebody settles conflicts.
+    """
+    unified = is_unified(session)
+    owner = ConfigOwner.PRODUCTION if unified else config.config_owner
+    if owner is ConfigOwner.SEPARATE and take is None:
+        return SyncReport(
+            dry_run=dry_run, owner=owner, skipped="the tables are kept separate (COLUMNLINE_CONFIG_OWNER)"
+        )
+    if not session.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
+        return SyncReport(dry_run=dry_run, owner=owner, skipped="another sync is going on")
+    decide = _DECIDE.format(mapped=_MAPPED[config.client_mapping], fields=_FIELDS)
+    session.execute(text(decide), {"owner": owner, "only": only, "field": field, "take": take})
+    report = _report(session, owner, dry_run=dry_run)
+    if not dry_run:
+        session.execute(text(_NOTE), {"asked_by": asked_by})
+        for statement in _COPIES:
+            session.connection().exec_driver_sql(statement)
+        session.execute(text(_REMEMBER))
+    session.execute(text("drop table config_sync"))
+    return report
+
+
+def _report(session: Session, owner: ConfigOwner, *, dry_run: bool) -> SyncReport:
+    counts = session.execute(
+        text(
+            "select count(*) as fields, count(*) filter (where action in ('to_production', 'to_v2')) as copied, "
+            "count(*) filter (where action = 'conflict') as conflicts from config_sync"
+        )
+    ).one()
+    rows = session.execute(
+        text(
+            "select v2_client_id, client_id, field, action, reason, v2, production, conflict_since as since "
+            "from config_sync where action <> 'equal' order by action, v2_client_id, field limit :most"
+        ),
+        {"most": SHOWN},
+    )
+    differences = [FieldDifference.model_validate(row, from_attributes=True) for row in rows]
+    return SyncReport(
+        dry_run=dry_run,
+        owner=owner,
+        fields=counts.fields,
+        copied=counts.copied,
+        conflicts=counts.conflicts,
+        differences=differences,
+    )
