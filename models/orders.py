@@ -22,6 +22,7 @@ class PublishOrder(BaseModel):
         supersede: whether to replace the company's newest dossier, whatever the client's policy.
         supersedes_run_id, supersedes_dossier_id: the dossier to replace.
         batch_number: the batch, where Make.com numbers them.
+        callback_url: where to tell of the end.
         republish: assemble again into the dossier that is there.
     """
 
@@ -35,6 +36,7 @@ class PublishOrder(BaseModel):
     supersedes_run_id: str | None = None
     supersedes_dossier_id: UUID | None = None
     batch_number: str | None = None
+    callback_url: str | None = None
     republish: bool = False
 
     @property

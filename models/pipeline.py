@@ -1,8 +1,8 @@
 """The tables the Make.com pipeline writes (V2): clients, runs, and one row per step with its raw output.
 
 V2 adds `production_client_id` (roadmap §3), what a client may want otherwise than the settings say
-(`supersede`, `default_list`), and what is known of a run beforehand: `expected_contacts`, `batch_number`, and
-`batch_id` where its batch was opened when it was registered (roadmap §1).
+(`supersede`, `default_list`, `callback_url`), and what is known of a run beforehand: `expected_contacts`,
+`batch_number`, and `batch_id` where its batch was opened when it was registered (roadmap §1).
 """
 
 from datetime import datetime
@@ -36,6 +36,7 @@ class V2Client(Base):
     production_client_id: Mapped[UUID | None] = mapped_column(ForeignKey("clients.id"))
     supersede: Mapped[str | None]
     default_list: Mapped[str | None]
+    callback_url: Mapped[str | None]
 
 
 class V2Run(Base):

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
+from models.make import Rerun
 from models.pipeline import V2Client, V2PipelineLog, V2Run
 from models.production import Client, Dossier, DossierStatus
 from models.values import RunInput, StepOutput, dossier_id_of
@@ -24,6 +25,8 @@ class Before:
 
     status: str
     batch_id: UUID | None
+    release_date: date | None
+    release_at: datetime | None
     released_at: datetime | None
     supersedes_dossier_id: UUID | None
     superseded_by_dossier_id: UUID | None
@@ -41,8 +44,10 @@ class LoadedRun:
     Attributes:
         clock: of the production client.
         supersede, default_list: what that client wants; None: what the settings say.
-        now: the transaction's moment, by the database's clock.
+        now: when it was read, by the database's clock.
+        callback_url: where that client wants to be told of ends.
         batch_number, batch_id: announced with the run, and opened for it.
+        rerun_of: the dossier the run is a rerun of, or None.
         before: None where the run became no dossier yet.
     """
 
@@ -50,9 +55,11 @@ class LoadedRun:
     clock: ClientClock
     supersede: str | None
     default_list: str | None
+    callback_url: str | None
     now: datetime
     batch_number: str | None
     batch_id: UUID | None
+    rerun_of: UUID | None
     before: Before | None
 
     @property
@@ -69,6 +76,11 @@ class LoadedRun:
     def is_new(self) -> bool:
         """Whether readers cannot have met its dossier: there is none, or the record of an error."""
         return self.before is None or not self.before.was_published
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a newer dossier has taken its place meanwhile: it is published, and stays hidden."""
+        return self.before is not None and self.is_new and self.before.superseded_by_dossier_id is not None
 
 
 def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun:
@@ -89,17 +101,22 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
             V2Run.batch_id,
             V2Client.supersede,
             V2Client.default_list,
+            V2Client.callback_url,
+            Rerun.dossier_id.label("rerun_of"),
             *CLOCK,
             Dossier.status.label("before_status"),
             Dossier.batch_id.label("before_batch_id"),
+            Dossier.release_date,
+            Dossier.release_at,
             Dossier.released_at,
             Dossier.supersedes_dossier_id,
             Dossier.superseded_by_dossier_id,
-            func.now().label("now"),
+            func.clock_timestamp().label("now"),
         )
         .outerjoin(V2Client, V2Client.client_id == V2Run.client_id)
         .outerjoin(Client, is_production_client(mapping))
         .outerjoin(Dossier, Dossier.id == dossier_id)
+        .outerjoin(Rerun, Rerun.run_id == V2Run.run_id)
         .where(V2Run.run_id == run_id)
     ).all()
     if not found:
@@ -122,9 +139,11 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         clock=ClientClock.of(row._mapping),  # noqa: SLF001 - the public name of a row's dict
         supersede=row.supersede,
         default_list=row.default_list,
+        callback_url=row.callback_url,
         now=row.now,
         batch_number=row.batch_number,
         batch_id=row.batch_id,
+        rerun_of=row.rerun_of,
         before=_before(row),
     )
 
@@ -135,6 +154,8 @@ def _before(row: Row[Any]) -> Before | None:
     return Before(
         status=row.before_status,
         batch_id=row.before_batch_id,
+        release_date=row.release_date,
+        release_at=row.release_at,
         released_at=row.released_at,
         supersedes_dossier_id=row.supersedes_dossier_id,
         superseded_by_dossier_id=row.superseded_by_dossier_id,

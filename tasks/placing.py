@@ -62,6 +62,8 @@ def placing(
 
 def _place(session: Session, run: LoadedRun, order: PublishOrder) -> Place | None:
     before, asked = run.before, order.release_date
+    if run.is_outdated:
+        return None
     if run.is_new or before is None:
         return slots.place(session, run.clock, asked, run.now, but=run.input.dossier_id)
     if asked is None:
@@ -84,12 +86,22 @@ def _older(
     linked = run.before.supersedes_dossier_id if run.before else None
     newer = chain.Newer(run.input.dossier_id, run.client_id, company_key(draft.company_domain))
     older: UUID | None = None
+    if run.is_outdated:
+        return False, linked, ()
+    if not run.is_new and run.before and order.says_what_to_supersede and run.before.status != DossierStatus.READY:
+        raise DossierNotReady(
+            f"Dossier {newer.id} is {run.before.status}, so it replaces what it replaces. Republish "
+            "without naming another.",
+            field="supersede",
+        )
     if order.supersedes_run_id is not None or order.supersedes_dossier_id is not None:
         older = chain.named(
             session, newer, run_id=order.supersedes_run_id, dossier_id=order.supersedes_dossier_id, lock=lock
         )
     elif order.supersede is None and not run.is_new:
         return False, linked, ()
+    elif order.supersede is None and run.rerun_of is not None:
+        older = chain.newest_after(session, newer, run.rerun_of, lock=lock)
     elif (order.supersede or run.supersede or config.supersede) == SupersedePolicy.AUTO:
         if linked is not None:
             return False, linked, ()

@@ -1,6 +1,7 @@
 """Publish a run, or show what a publish would make of it."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from models.jobs import JobKind
@@ -15,6 +16,7 @@ from tasks.store import (
     replace_contacts,
     result_of,
     store_error,
+    tell_others,
     upsert_dossier,
 )
 from worker.attempt import JobFailed, holding
@@ -22,6 +24,7 @@ from worker.calendar.chain import summary
 from worker.calendar.slots import Place
 from worker.celery import app
 from worker.db import transaction
+from worker.ring import ring
 from worker.settings import settings
 
 
@@ -46,14 +49,16 @@ def publish_run(*, job_id: str, run_id: str = "") -> None:
                 "contacts_created": len(draft.contacts),
                 "released_at": released_at and released_at.isoformat(),
             }
+            bells = attempt.store("complete", session, tell_others, attempt.claim, run, order)
             attempt.complete(session, outcome, draft.warnings + placed.notices)
+        ring(*bells)  # lost? the sweep rings again
 
 
 @app.task(name=JobKind.PREVIEW.value, throws=(JobFailed,))
 def preview_run(*, job_id: str, run_id: str = "") -> None:
     """Assemble a run as a publish would, and keep what came out as the job's result. Writes nothing else."""
     del run_id
-    with holding(job_id, JobKind.PREVIEW, patient=False) as attempt:
+    with holding(job_id, JobKind.PREVIEW, patience=timedelta()) as attempt:
         if attempt is None:
             return
         order = PublishOrder.model_validate(attempt.payload)

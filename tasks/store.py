@@ -14,17 +14,19 @@ from sqlalchemy.orm import Session
 
 from models.calendar import CalendarAction
 from models.domain_name import company_key
+from models.jobs import Job
+from models.make import Rerun, RerunState
 from models.orders import PublishOrder
 from models.pipeline import V2Run
 from models.production import Contact, Dossier, DossierStatus
 from models.values import ContactDraft, Draft
 from tasks.load import LoadedRun, load_run
 from tasks.placing import Placing, placing
-from worker import batches, lists
+from worker import batches, callbacks, lists, reruns
 from worker.batches import StoredBatch
 from worker.calendar.release import note, show
 from worker.claims import Claim
-from worker.errors import ColumnlineError, Held, Internal, Permanent
+from worker.errors import AlreadyReleased, ColumnlineError, Held, Internal, Permanent
 from worker.settings import settings
 
 SECTIONS = ("find_leads", "enrich_lead", "copy", "insight", "media", "sources")
@@ -94,7 +96,7 @@ def upsert_dossier(
     was_error = Dossier.status == DossierStatus.ERROR
     outdated = and_(was_error, Dossier.superseded_by_dossier_id.is_not(None))
     if place is not None:
-        stays = or_(func.coalesce(Dossier.released_at <= func.now(), False), outdated)
+        stays = or_(func.coalesce(Dossier.released_at <= func.clock_timestamp(), False), outdated)
         fresh |= {name: case((stays, getattr(Dossier, name)), else_=statement.excluded[name]) for name in placed}
     if placed_at.relinks:
         fresh["supersedes_dossier_id"] = statement.excluded.supersedes_dossier_id
@@ -115,12 +117,18 @@ def upsert_dossier(
         },
         where=and_(Dossier.run_id == run.input.run_id, or_(was_error, literal(order.republish))),
     )
-    row = session.execute(statement.returning(Dossier.status)).one_or_none()
+    row = session.execute(statement.returning(Dossier.status, Dossier.released_at)).one_or_none()
     if row is None:
         raise Internal(
             f"Run {run.input.run_id!r} has a published dossier ({run.input.dossier_id}) that this job did not "
             "make. Nothing was changed. This is a bug in the worker, or the row was written by hand.",
             step="dossier",
+        )
+    if place is not None and not due and row.released_at is not None:
+        raise AlreadyReleased(
+            f"Dossier {run.input.dossier_id} was released while it was being assembled again. Nothing was "
+            "changed. Republish without `release_date`.",
+            field="release_date",
         )
     return placed_at, due and row.status == DossierStatus.READY
 
@@ -146,7 +154,8 @@ def link(session: Session, run: LoadedRun, placed: Placing, *, due: bool) -> dat
         show(session, [dossier_id], asked_by=PUBLISH)
     elif place is not None:
         action = CalendarAction.RELEASED if due else CalendarAction.SCHEDULED
-        note(session, dossier_id, action, PUBLISH, now=(place.day, place.at))
+        before = (run.before.release_date, run.before.release_at) if run.before else (None, None)
+        note(session, dossier_id, action, PUBLISH, now=(place.day, place.at), before=before)
     if isinstance(placed.list, str):
         lists.put(session, dossier_id, lists.made_on_demand(session, run.client_id, placed.list))
     elif placed.list is not None:
@@ -165,6 +174,17 @@ def close_run(session: Session, run: LoadedRun, batch: StoredBatch | None) -> No
     _count(session, run, batch)
 
 
+def tell_others(session: Session, claim: Claim, run: LoadedRun, order: PublishOrder) -> list[Job]:
+    """Owe whoever waits for the end of this publish the news of it: a scenario, a rerun.
+
+    Returns:
+        The jobs that do so: ring for them after the commit.
+    """
+    callback = callbacks.order(session, settings(), claim, order.callback_url or run.callback_url)
+    rerun = reruns.published(session, order.run_id) if run.rerun_of else None
+    return [job for job in (callback, rerun) if job is not None]
+
+
 def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[str, Any] | None:
     """Write what became of a run that cannot be published: a hidden `error` dossier, a failed run, the count.
 
@@ -176,6 +196,7 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[
         run = load_run(session, order.run_id, settings().client_mapping)
     except (Permanent, Held):
         return None
+    callbacks.order(session, settings(), claim, order.callback_url or run.callback_url)
     if not run.is_new:
         return {"dossier_id": str(run.input.dossier_id)}
     batch = choose_batch(session, run, order)
@@ -201,6 +222,8 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[
         .values(status="failed", error_message=f"{error.code}: {error.detail}")
         .execution_options(synchronize_session=False)
     )
+    if run.rerun_of is not None:
+        reruns.ended_badly(session, Rerun.run_id == order.run_id, error, RerunState.FAILED)
     _count(session, run, batch)
     return result_of(run, batch)
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.jobs import SETTLED, Job, JobAttempt, JobState
 from models.production import Batch, Dossier, DossierList
 from worker.errors import ColumnlineError
+from worker.settings import Settings
 
 
 class ErrorAnswer(BaseModel):
@@ -95,6 +96,11 @@ def detail(session: Session, job: Job, tries: list[JobAttempt], *, base_url: str
     """The job answer with its attempts and its result."""
     attempts = [AttemptAnswer.model_validate(attempt, from_attributes=True) for attempt in tries]
     return JobDetail(**_fields(job, _dossiers(session, [job]), base_url), attempts=attempts, result=job.result)
+
+
+def base_url(config: Settings, called: str) -> str:
+    """Where callers reach the bridge, with a slash at its end: as the settings say, else as it was called."""
+    return f"{config.public_url.rstrip('/')}/" if config.public_url else called
 
 
 def refusal(error: ColumnlineError, run_id: str | None) -> JobAnswer:

@@ -16,17 +16,19 @@ from uuid import UUID
 
 import structlog
 from celery.exceptions import Retry, SoftTimeLimitExceeded
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from models.jobs import AttemptOutcome
 from models.values import Notice
-from worker import claims, db, logs
+from worker import claims, db, logs, turns
 from worker.claims import Claim, Fenced
 from worker.errors import ColumnlineError, Internal
 from worker.failpoints import failpoint
 from worker.outcomes import Outcome, is_outage, outcome_of, passes_in_step
 from worker.retry import RetryPolicy
+from worker.ring import ring
 from worker.settings import settings
 
 log = logs.get(__name__)
@@ -52,6 +54,14 @@ class JobWaits(Exception):
 
 class JobFailed(Exception):
     """The job ended in `error`; the text is its code and detail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long a kind of job waits for what is missing, and when it tries again."""
+
+    patience: timedelta
+    policy: RetryPolicy
 
 
 @dataclass(slots=True)
@@ -121,14 +131,20 @@ class Attempt:
 
 @contextmanager
 def holding(
-    job_id: str, kind: str, *, on_error: OnError | None = None, patient: bool = True
+    job_id: str,
+    kind: str,
+    *,
+    on_error: OnError | None = None,
+    patience: timedelta | None = None,
+    policy: RetryPolicy | None = None,
 ) -> Iterator[Attempt | None]:
     """Claim the job for the block, and settle it if the block raises.
 
     Args:
         job_id: the job to claim, if it is of this `kind`.
         on_error: what else to do where the job ends in `error`.
-        patient: whether to wait for what is missing, as long as the settings say; else that is an error at once.
+        patience: how long to wait for what is missing; None: as long as the settings say for outputs.
+        policy: when to try again; None: as the settings say.
 
     Yields:
         The attempt, or None where there is nothing to do: the job is in other hands, settled, not due, or has
@@ -139,14 +155,14 @@ def holding(
         JobFailed: the job ended in `error`.
     """
     held = _claim(UUID(job_id), kind)
-    deadline = settings().outputs_wait if patient else timedelta()
+    rules = Rules(settings().outputs_wait if patience is None else patience, policy or RetryPolicy.of(settings()))
     if held is None:
         yield None
         return
     attempt = Attempt(held)
     with structlog.contextvars.bound_contextvars(job_id=job_id, key=held.key, attempt=held.attempt):
         if held.exhausted:
-            outcome: Outcome | None = _settle(attempt, _exhausted(held), deadline, on_error)
+            outcome: Outcome | None = _settle(attempt, _exhausted(held), rules, on_error)
             yield None
         else:
             outcome = None
@@ -158,9 +174,22 @@ def holding(
             except Fenced:
                 log.warning("job_fenced", kind=held.kind, step=attempt.at)
             except Exception as exc:  # noqa: BLE001 - the one place that turns exceptions into outcomes
-                outcome = _settle(attempt, exc, deadline, on_error)
+                outcome = _settle(attempt, exc, rules, on_error)
+        if held.starving and held.client_id is not None:
+            _ring_next(held.client_id)
         if outcome is not None:
             raise _for_celery(outcome)
+
+
+def _ring_next(client_id: str) -> None:
+    """Ring for the client's next jobs, now that one of those rung for is worked off."""
+    try:
+        with db.transaction() as session:
+            due = turns.next_of(session, client_id)
+    except DBAPIError as error:
+        log.warning("turn_failed", error=type(error).__name__)  # the sweep rings for them
+        return
+    ring(*due)
 
 
 def _claim(job_id: UUID, kind: str) -> Claim | None:
@@ -181,7 +210,7 @@ def _unmasked(exc: BaseException) -> BaseException:
     return link or exc
 
 
-def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error: OnError | None) -> Outcome | None:
+def _settle(attempt: Attempt, exc: BaseException, rules: Rules, on_error: OnError | None) -> Outcome | None:
     """Record how the attempt ended, in a transaction of its own. Returns None if it turns out not to be ours.
 
     If even that fails, the lease runs out and the sweep hands the job on.
@@ -191,8 +220,8 @@ def _settle(attempt: Attempt, exc: BaseException, deadline: timedelta, on_error:
         exc,
         attempt.claim.standing,
         step=attempt.at,
-        policy=RetryPolicy.of(settings()),
-        deadline=deadline,
+        policy=rules.policy,
+        deadline=rules.patience,
         random=random.random(),  # noqa: S311 - jitter, not a secret
     )
     ended = outcome.kind is AttemptOutcome.ERROR

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,7 +28,7 @@ PROGRESS = """
 select b.id, b.client_id, b.batch_number, b.created_at, d.total + r.total as total, d.completed,
   d.failed + r.failed as failed, r.begun, r.held,
   case
-    when not r.early then b.status
+    when not r.early or b.status not in ('pending', 'processing', 'complete', 'complete_with_errors') then b.status
     when d.completed + d.failed + r.failed < d.total + r.total
       then case when d.completed + d.failed + r.failed + r.begun > 0 then 'processing' else 'pending' end
     when d.failed + r.failed > 0 then 'complete_with_errors'
@@ -143,7 +143,14 @@ def count_of(session: Session, run_id: str) -> None:
 
 def count_open(session: Session) -> None:
     """Count every batch again whose runs have not all ended: the pipeline may have ended some by itself."""
-    count(session, session.scalars(select(Batch.id).where(Batch.status.in_(OPEN)).order_by(Batch.id)).all())
+    count(
+        session,
+        session.scalars(
+            select(Batch.id)
+            .where(Batch.status.in_(OPEN), exists().where(V2Run.batch_id == Batch.id))
+            .order_by(Batch.id)
+        ).all(),
+    )
 
 
 def choose(

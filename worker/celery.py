@@ -15,7 +15,15 @@ from worker import db, logs
 from worker.servers import broker_url
 from worker.settings import settings
 
-QUEUE_OF = {"publish.*": "publish", "release.*": "release", "clients.*": "clients", "jobs.*": "sweep"}
+QUEUE_OF = {
+    "publish.*": "publish",
+    "release.*": "release",
+    "callback.*": "callback",
+    "rerun.*": "rerun",
+    "clients.*": "clients",
+    "jobs.*": "sweep",
+}
+"""A queue for each kind of work, so that none waits behind another."""
 
 
 def configuration() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
 from worker.outcomes import Outcome, Standing
 from worker.retry import MAX_LOST
+from worker.turns import starving
 
 
 def _worker() -> str:
@@ -46,6 +47,7 @@ class Claim:
 
     Attributes:
         exhausted: its attempts or its workers were used up before this claim: end it, do not work on it.
+        starving: other jobs of its client wait for a bell: ring for them afterwards.
     """
 
     job_id: UUID
@@ -60,6 +62,7 @@ class Claim:
     waited: timedelta
     overdue: bool
     exhausted: bool
+    starving: bool
 
     @property
     def standing(self) -> Standing:
@@ -70,7 +73,11 @@ class Claim:
 def _claim_statement() -> Any:
     """One statement: find the due job, mark it ours, open the attempt's row, say where it stands."""
     due = (
-        select(Job.id, or_(Job.attempt >= Job.max_attempts, Job.lost >= MAX_LOST).label("exhausted"))
+        select(
+            Job.id,
+            or_(Job.attempt >= Job.max_attempts, Job.lost >= MAX_LOST).label("exhausted"),
+            starving().label("starving"),
+        )
         .where(
             Job.id == bindparam("job_id"),
             Job.kind == bindparam("of_kind"),
@@ -104,6 +111,7 @@ def _claim_statement() -> Any:
             func.coalesce(func.now() - Job.waiting_since, literal(timedelta(), Interval)).label("waited"),
             (Job.deadline_at <= func.now()).label("overdue"),
             due.c.exhausted,
+            due.c.starving,
         )
         .cte("claimed")
     )

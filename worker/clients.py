@@ -66,12 +66,14 @@ class ClientClock:
     @classmethod
     def of(cls, row: Mapping[Any, Any]) -> "ClientClock":
         """The clock of a row that holds `CLOCK`."""
+        where, begun = zone(row["timezone"]), row["drip_next_run"]
+        v1_drip = {name: row[name] for name in ("drip_enabled", "drip_frequency", "drip_day")}
         return cls(
             client_id=row["clock_client_id"],
-            timezone=zone(row["timezone"]),
+            timezone=where,
             release_hour=row["release_hour"],
             drip_schedule=row["drip_schedule"],
-            v1_drip={name: row[name] for name in ("drip_enabled", "drip_frequency", "drip_day", "drip_next_run")},
+            v1_drip=v1_drip | {"drip_next_run": begun and begun.astimezone(where)},
         )
 
     def release_at(self, day: date) -> datetime:

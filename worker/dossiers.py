@@ -103,13 +103,16 @@ class DossierFilter:
         if self.since is not None:
             yield Dossier.created_at >= self.since
         seen = func.coalesce(Dossier.released_at <= func.now(), False)
+        has_moment = func.coalesce(Dossier.release_at, Dossier.released_at).is_not(
+            None
+        )  # V1 says it with the latter
         match self.release:
             case ReleaseState.RELEASED:
                 yield seen
             case ReleaseState.SCHEDULED:
-                yield (Dossier.status == DossierStatus.READY) & ~seen & Dossier.release_at.is_not(None)
+                yield (Dossier.status == DossierStatus.READY) & ~seen & has_moment
             case ReleaseState.HELD:
-                yield (Dossier.status == DossierStatus.READY) & ~seen & Dossier.release_at.is_(None)
+                yield (Dossier.status == DossierStatus.READY) & ~seen & ~has_moment
 
 
 _LISTS = select(DossierList.list_id).where(DossierList.dossier_id == Dossier.id).order_by(DossierList.list_id)

@@ -139,4 +139,8 @@ ANY_DAY: Any = {"anyOf": [{"type": "string", "examples": ["2026-01-20"]}, {"type
 ReleaseDate = Annotated[ReleaseAsked | None, BeforeValidator(release_date)]
 Seconds = Annotated[Annotated[int, Field(ge=0, le=MAX_WAIT)] | None, Number]
 OptionalFlag = Annotated[bool | None, AbsentIfEmpty]
+OptionalUrl = Annotated[
+    Annotated[str, StringConstraints(min_length=1, max_length=2000), AfterValidator(printable)] | None,
+    AbsentIfEmpty,
+]
 OptionalId = Annotated[UUID | None, AbsentIfEmpty]

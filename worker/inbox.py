@@ -121,7 +121,6 @@ def accept_publish(session: Session, config: Settings, order: PublishOrder) -> t
         PublishConflict: it was accepted before, with other parameters.
     """
     client_id = _client_of(session, order.run_id)
-    check_options(session, config, order)
     before = jobs.find(session, JobKind.PUBLISH, order.run_id)
     payload = order.model_dump(mode="json", exclude_none=True)
     if before is not None:
@@ -136,7 +135,8 @@ def accept_publish(session: Session, config: Settings, order: PublishOrder) -> t
         payload=payload,
         again=order.republish,
     )
-    if is_due:
+    if is_due:  # else it was looked at before: the same request has the same answer
+        check_options(session, config, order)
         batches.count_of(session, order.run_id)
     return job, is_due
 

@@ -5,17 +5,24 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, null, select, update
+from sqlalchemy import ColumnElement, case, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
+from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobKind, JobState
+from worker import turns
 from worker.errors import JobNotFound, JobStateConflict, PublishConflict
 from worker.settings import Settings
 
 RESTARTABLE = (JobState.ERROR, JobState.CANCELLED)
 RETRIABLE = (*RESTARTABLE, JobState.HELD, JobState.WAITING)
+CALLBACK_ATTEMPTS = 16
 CANCELLABLE = (JobState.QUEUED, JobState.WAITING, JobState.HELD)
+
+
+def attempts_of(kind: str, config: Settings) -> int:
+    """How many attempts a job of this kind has: a callback goes on for hours."""
+    return max(CALLBACK_ATTEMPTS, config.max_attempts) if kind == JobKind.CALLBACK else config.max_attempts
 
 
 def accept(
@@ -31,7 +38,8 @@ def accept(
     """Insert the job, or find the one there is; a duplicate is an outcome, not an error.
 
     A job that ended in `error` or was cancelled starts over with the new payload; with `again`, any job does.
-    The bell is taken as rung: the caller rings after its commit.
+    The bell is taken as rung, and the caller rings after its commit; but of a client that has many jobs rung for
+    and not begun, a new one waits for its turn (`turns`).
 
     Returns:
         The job, and whether this call made it due.
@@ -44,10 +52,9 @@ def accept(
         key=key,
         client_id=client_id,
         payload=payload,
-        max_attempts=config.max_attempts,
+        max_attempts=attempts_of(kind, config),
         deadline_at=func.now() + timedelta(seconds=config.job_deadline),
-        rung_at=func.now(),
-        rings=1,
+        rung_at=case((turns.outstanding(client_id) < turns.OUTSTANDING, func.now())),
     )
     created = session.scalars(fresh.on_conflict_do_nothing().returning(Job)).one_or_none()
     if created is not None:
@@ -94,7 +101,9 @@ def restart(
             state=JobState.QUEUED,
             step=null(),
             attempt=0,
-            max_attempts=config.max_attempts,
+            max_attempts=case(
+                (Job.kind == JobKind.CALLBACK, attempts_of(JobKind.CALLBACK, config)), else_=config.max_attempts
+            ),
             lost=0,
             epoch=Job.epoch + 1,
             run_at=func.now(),

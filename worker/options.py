@@ -17,6 +17,7 @@ from worker import lists
 from worker.calendar import chain, slots
 from worker.clients import CLOCK, ClientClock, is_production_client
 from worker.errors import SupersedePending, Validation
+from worker.outgoing import check_url
 from worker.settings import Settings
 
 
@@ -25,11 +26,14 @@ def check_options(session: Session, config: Settings, order: PublishOrder) -> No
 
     Raises:
         Validation: two options say the same thing.
+        CallbackRefused: the callback may not go there.
         ListNotFound, ListOfOtherClient: about the list.
         DossierNotFound, SupersedeOtherClient, SupersedeTaken, Validation: about the older dossier.
         DripUnavailable, AlreadyReleased: about the release date.
     """
     _check_choice(order)
+    if order.callback_url is not None:
+        check_url(order.callback_url, config.callback_hosts)
     named = (order.default_list_id, order.list, order.supersedes_run_id, order.supersedes_dossier_id)
     if order.release_date is None and all(value is None for value in named):
         return

@@ -11,7 +11,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.jobs import AttemptOutcome
-from worker.errors import ColumnlineError, Held, Internal, OutputsInvalid, Permanent, Unavailable, Waiting
+from worker.errors import (
+    ColumnlineError,
+    Held,
+    Internal,
+    OutputsInvalid,
+    Permanent,
+    Retryable,
+    Unavailable,
+    Waiting,
+)
 from worker.retry import RetryPolicy, next_look
 
 _OUTAGES = ("08", "53", "57P", "25006", "58")
@@ -117,6 +126,9 @@ def outcome_of(  # noqa: PLR0911 - a closed set of endings, one line each
             return Outcome(AttemptOutcome.ERROR, exc)
         case Unavailable():
             return _outage(exc, standing, pause)
+        case Retryable():
+            used_up = standing.attempt >= standing.max_attempts
+            return Outcome(AttemptOutcome.ERROR if used_up else AttemptOutcome.RETRY, exc, pause)
     if is_outage(exc):
         return _outage(Unavailable(f"The database was away: {_sentence(exc)}.", step=step), standing, pause)
     if _is_wrong_data(exc):

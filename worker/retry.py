@@ -10,6 +10,7 @@ MAX_LOST = 3
 
 _SHORTEST = timedelta(seconds=1)
 _LONGEST_LOOK = timedelta(seconds=15)
+_LOOKS = 45
 _LONGEST_RING_PAUSE = timedelta(minutes=10)
 
 
@@ -40,7 +41,8 @@ def next_look(waited: timedelta, deadline: timedelta) -> timedelta:
 
     The last look falls on the deadline itself, so nothing that came in time is overlooked.
     """
-    return min(max(waited / 4, _SHORTEST), _LONGEST_LOOK, max(deadline - waited, timedelta()))
+    longest = max(_LONGEST_LOOK, deadline / _LOOKS)
+    return min(max(waited / 4, _SHORTEST), longest, max(deadline - waited, timedelta()))
 
 
 def ring_pause(base: timedelta, rings: int) -> timedelta:

@@ -41,13 +41,15 @@ breaker = Breaker()
 
 
 def ring(*jobs: Job) -> list[Job]:
-    """Ring for each job. Never raises for a broker that is away.
+    """Ring for each job, but for those whose turn has not come. Never raises for a broker that is away.
 
     Returns:
         The jobs that were not rung for.
     """
     unrung: list[Job] = []
     for job in jobs:
+        if job.rung_at is None:
+            continue
         if breaker.is_open:
             unrung.append(job)
             continue

@@ -17,8 +17,11 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 PREFIX = "COLUMNLINE_"
+SECRET = {"database_url", "redis_url", "make_token", "make_webhook_url", "callback_secret", "webhook_secrets"}
+"""Fields whose values are never repeated: a URL holds a password too."""
 
 
 class SettingsError(Exception):
@@ -47,6 +50,13 @@ class ConfigOwner(StrEnum):
     V2 = "v2"
     PRODUCTION = "production"
     SEPARATE = "separate"
+
+
+class MakeMode(StrEnum):
+    """How Make.com is told to run the pipeline (roadmap §7)."""
+
+    API = "api"
+    WEBHOOK = "webhook"
 
 
 class SupersedePolicy(StrEnum):
@@ -111,6 +121,39 @@ class Settings(BaseSettings):
         description="whose config fields flow to the other table of clients: `v2`, `production`; `separate`: none",
     )
     config_sync_interval: float = Field(default=3600, gt=0, description="how often beat syncs config fields")
+    make_mode: MakeMode = Field(
+        default=MakeMode.API,
+        description="how a rerun starts the scenario: `api`, or `webhook` for its custom webhook",
+    )
+    make_url: str | None = Field(
+        default=None, pattern=r"^https?://[^/]+/?$", description="Make.com's zone, such as `https://eu1.make.com`"
+    )
+    make_token: SecretStr | None = Field(default=None, description="API token, for the mode `api`")
+    make_scenario_id: int | None = Field(
+        default=None, ge=1, description="the pipeline's scenario, for the mode `api`"
+    )
+    make_webhook_url: SecretStr | None = Field(
+        default=None, description="the pipeline's custom webhook, for the mode `webhook`"
+    )
+    rerun_timeout: float = Field(
+        default=2700, gt=0, description="how long a rerun may take from its start to its publish"
+    )
+    callback_hosts: str = Field(
+        default="*.make.com",
+        description="hosts callbacks may go to, by commas; a private address only where it is named literally",
+    )
+    callback_secret: SecretStr | None = Field(
+        default=None, description="`whsec_…`: signs callbacks, by Standard Webhooks"
+    )
+    webhook_secrets: SecretStr | None = Field(
+        default=None, description="`whsec_…`, by commas: a request signed with one needs no key"
+    )
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description="the bridge's address in `status_url`; none: as it was called",
+    )
+
     batch_strategy: BatchStrategy = Field(
         default=BatchStrategy.DAILY,
         description="`daily`; `run`: opened when a run is registered; `make`: by `batch_number`; `none`",
@@ -146,6 +189,17 @@ class Settings(BaseSettings):
         if url.get_secret_value().partition("://")[0] not in known:
             raise ValueError(f"must begin with one of {', '.join(sorted(known))}, followed by ://")
         return SecretStr(url.get_secret_value().strip())
+
+    @field_validator("callback_secret", "webhook_secrets")
+    @classmethod
+    def _secrets(cls, secret: SecretStr | None) -> SecretStr | None:
+        found = [] if secret is None else [part.strip() for part in secret.get_secret_value().split(",")]
+        for part in found:
+            try:
+                Webhook(part)
+            except (ValueError, EmptyWebhookSecretError):
+                raise ValueError("must be whsec_ and base64; several are divided by commas") from None
+        return SecretStr(",".join(found)) if found else None
 
     @model_validator(mode="after")
     def _chain_of_limits(self) -> Self:
@@ -220,6 +274,5 @@ def _sentence(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not name:
         return str(message)
-    # A URL holds a password, so what was found is not repeated for those two.
-    shown = "" if where.lower() in {"database_url", "redis_url"} else f" (found {problem['input']!r})"
+    shown = "" if where.lower().removeprefix(PREFIX.lower()) in SECRET else f" (found {problem['input']!r})"
     return f"{name}: {message}{shown}"

@@ -60,8 +60,9 @@ select d.pipeline_version, d.client_id, c.name as client_name, d.day,
 from (
   select d.pipeline_version, d.client_id, d.status, d.released_at,
     (d.created_at at time zone 'UTC')::date as day,
-    greatest(extract(epoch from d.created_at - r.ended_at), 0) as to_publish,
-    case when d.released_at <= now()
+    case when r.ended_at is not null
+      then greatest(extract(epoch from d.created_at - r.ended_at), 0) end as to_publish,
+    case when r.ended_at is not null and d.released_at <= now()
       then greatest(extract(epoch from d.released_at - r.ended_at), 0) end as to_release
   from dossiers d
   left join lateral (

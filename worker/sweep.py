@@ -18,6 +18,7 @@ from worker.mapping import release_mapped
 from worker.retry import ring_pause
 from worker.ring import breaker, ring, ring_release
 from worker.settings import settings
+from worker.turns import OUTSTANDING
 
 log = logs.get(__name__)
 
@@ -104,11 +105,11 @@ def rescue(session: Session) -> int:
 def to_ring(session: Session, base: timedelta) -> list[Job]:
     """Choose the due jobs to ring for, and note the bell, which is rung after the commit.
 
-    Fair between clients: each client's first job comes before anyone's second. Bounded, and each bell for a
-    job lengthens the pause before its next.
+    Fair between clients: each client's first job comes before anyone's second, and no client has more bells under
+    way than `turns` allows. Bounded, and each bell for a job lengthens the pause before its next.
     """
     pauses = [ring_pause(base, rings) for rings in range(_PAUSES)]
-    rested = or_(
+    rests = or_(
         Job.rung_at.is_(None),
         *(
             (Job.rings == rings if rings < _PAUSES - 1 else Job.rings >= rings)
@@ -116,16 +117,18 @@ def to_ring(session: Session, base: timedelta) -> list[Job]:
             for rings, length in enumerate(pauses)
         ),
     )
-    turn = func.row_number().over(partition_by=Job.client_id, order_by=(Job.run_at, Job.id)).label("turn")
+    rested = rests.label("rested")
+    order = (rested, Job.run_at, Job.id)  # those with a bell under way come first, and are counted
+    turn = func.row_number().over(partition_by=Job.client_id, order_by=order).label("turn")
     ranked = (
-        select(Job.id, Job.run_at, turn)
-        .where(Job.state.in_(DUE), Job.run_at <= func.now(), rested)
+        select(Job.id, Job.run_at, turn, rested)
+        .where(Job.state.in_(DUE), Job.run_at <= func.now())
         .subquery("ranked")
     )
     chosen = (
         select(Job.id)
         .join(ranked, ranked.c.id == Job.id)
-        .where(Job.state.in_(DUE))
+        .where(Job.state.in_(DUE), ranked.c.rested, ranked.c.turn <= OUTSTANDING)
         .order_by(ranked.c.turn, ranked.c.run_at)
         .limit(RUNG_AT_ONCE)
         .with_for_update(of=Job, skip_locked=True)

@@ -16,7 +16,8 @@ from worker.calendar.align import realign
 from worker.calendar.drip import read_drip
 from worker.clients import is_production_client
 from worker.errors import ClientNotFound, ClientUnmapped, Validation
-from worker.settings import Settings, SupersedePolicy, env_name
+from worker.outgoing import check_url
+from worker.settings import Settings, SupersedePolicy, env_name, settings
 
 Source = Literal["client", "environment", "default"]
 _LAST_HOUR = 23
@@ -52,6 +53,7 @@ def show(session: Session, config: Settings, v2_client_id: str) -> ClientSetting
         _wish("supersede", v2.supersede, config.supersede.value, "supersede"),
         _wish("default_list", v2.default_list, config.default_list, "default_list"),
         _wish("drip_schedule", v2.drip_schedule, None, None),
+        _wish("callback_url", v2.callback_url, None, None),
     ]
     if client is not None:
         wishes += [
@@ -114,6 +116,7 @@ def _read(session: Session, config: Settings, v2_client_id: str) -> tuple[Any, A
             V2Client.supersede,
             V2Client.default_list,
             V2Client.drip_schedule,
+            V2Client.callback_url,
         ).where(V2Client.client_id == v2_client_id)
     ).one_or_none()
     if v2 is None:
@@ -171,6 +174,12 @@ def _drip(text: str) -> Any:
     return schedule
 
 
+def _callback_url(text: str) -> str | None:
+    if text:
+        check_url(text, settings().callback_hosts)
+    return text or None
+
+
 def _timezone(text: str) -> str:
     if text not in available_timezones():
         raise Validation(f"timezone is {text!r}. Give an IANA name such as America/Toronto.", field="timezone")
@@ -183,5 +192,10 @@ def _hour(text: str) -> int:
     return int(text)
 
 
-_READERS = {"supersede": _supersede, "default_list": _list, "drip_schedule": _drip}
+_READERS = {
+    "supersede": _supersede,
+    "default_list": _list,
+    "drip_schedule": _drip,
+    "callback_url": _callback_url,
+}
 _READERS_OF_APP = {"timezone": _timezone, "release_hour": _hour}

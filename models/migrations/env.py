@@ -10,14 +10,14 @@ import time
 from alembic import context
 from sqlalchemy import Connection, create_engine, text
 
-from models import calendar, config, jobs, pipeline, production
+from models import calendar, config, jobs, make, pipeline, production
 from models.base import Base
 
 VERSION_TABLE = "columnline_schema_version"
 LOCK = 0x636F6C756D6E  # "column": the advisory lock of whoever migrates
 OURS = {table.name for table in Base.metadata.sorted_tables}
 
-assert all(module.Base is Base for module in (calendar, config, jobs, pipeline, production))
+assert all(module.Base is Base for module in (calendar, config, jobs, make, pipeline, production))
 
 
 def _include(obj: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:

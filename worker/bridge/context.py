@@ -6,8 +6,10 @@ from uuid import UUID
 from fastapi import Query, Request
 
 from models.jobs import Job
+from worker import answers
 from worker.fields import MAX_WAIT, Seconds
 from worker.ring import BackgroundBell
+from worker.settings import settings
 from worker.waiting import Watch
 
 MAX_WAITERS = 100
@@ -19,6 +21,11 @@ THREADS = 140
 Wait = Annotated[
     Seconds, Query(description=f"answer once it has ended, or after so many seconds ({MAX_WAIT} at most)")
 ]
+
+
+def base_url(request: Request) -> str:
+    """Where callers reach the bridge: as the settings say, else as this one called it."""
+    return answers.base_url(settings(), str(request.base_url))
 
 
 def bell(request: Request) -> BackgroundBell:

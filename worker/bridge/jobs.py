@@ -11,7 +11,7 @@ from worker import answers, db, inbox, jobs, listing
 from worker.answers import JobAnswer, JobDetail
 from worker.bridge.auth import needs
 from worker.bridge.body import body_of
-from worker.bridge.context import Wait, bell, waited
+from worker.bridge.context import Wait, base_url, bell, waited
 from worker.bridge.listed import Paged
 from worker.bridge.openapi import documented, documented_body
 from worker.fields import AbsentIfEmpty, Number, OptionalMoment, OptionalName
@@ -74,7 +74,7 @@ def list_jobs(page: Annotated[Page, Query()], request: Request) -> JobsAnswer:
     """Jobs, newest first, page by page. No job is missed or shown twice, whatever is accepted meanwhile."""
     with db.transaction() as session:
         found, cursor = listing.page(session, page.conditions(), limit=page.size, cursor=page.cursor)
-        shown = answers.page(session, found, base_url=str(request.base_url))
+        shown = answers.page(session, found, base_url=base_url(request))
     return JobsAnswer(ok=True, jobs=shown, next_cursor=cursor)
 
 
@@ -104,7 +104,7 @@ def show_job(job_id: JobId, request: Request, wait: Wait = None) -> JobDetail:
     """A job with its attempts; with `wait`, once it has ended. One in error is a 200 too."""
     job = waited(request, job_id, wait)
     with db.transaction() as session:
-        return answers.detail(session, job, jobs.attempts(session, job_id), base_url=str(request.base_url))
+        return answers.detail(session, job, jobs.attempts(session, job_id), base_url=base_url(request))
 
 
 @router.post("/{job_id}/retry", summary="Retry a job", dependencies=[needs(Scope.OPS)])
@@ -127,4 +127,4 @@ def cancel(job_id: JobId, request: Request) -> JobAnswer:
 
 def _answer(request: Request, job: Job, *, duplicate: bool) -> JobAnswer:
     with db.transaction() as session:
-        return answers.answer(session, job, duplicate=duplicate, base_url=str(request.base_url))
+        return answers.answer(session, job, duplicate=duplicate, base_url=base_url(request))

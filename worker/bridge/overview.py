@@ -25,6 +25,7 @@ from worker.stats import Stats
 router = APIRouter(prefix="/columnline", tags=["overview"], responses=documented())
 
 USUAL_SPAN = timedelta(days=30)
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 
 
 class Releases(OfClient):
@@ -93,7 +94,7 @@ def stats(
 ) -> Stats:
     """Published, errors, success rate, and seconds from a run's last output to publish and to release."""
     last = until or datetime.now(UTC)
-    first = since or last - USUAL_SPAN
+    first = since or max(last, EARLIEST + USUAL_SPAN) - USUAL_SPAN
     if first >= last:
         raise Validation("`since` is not before `until`. Send an earlier one.", field="since")
     with db.transaction() as session:

@@ -12,7 +12,7 @@ from worker import answers, db, inbox, jobs
 from worker.answers import JobAnswer, JobDetail
 from worker.bridge.auth import needs
 from worker.bridge.body import body_of
-from worker.bridge.context import bell, waited
+from worker.bridge.context import base_url, bell, waited
 from worker.bridge.gate import RunId
 from worker.bridge.openapi import documented, documented_body
 from worker.bridge.problems import legible, validation
@@ -26,6 +26,7 @@ from worker.fields import (
     OptionalFlag,
     OptionalId,
     OptionalName,
+    OptionalUrl,
     ReleaseDate,
     Seconds,
 )
@@ -62,6 +63,10 @@ class Options(BaseModel):
     supersedes_run_id: OptionalName = Field(default=None, description="replace the dossier of this run")
     supersedes_dossier_id: OptionalId = Field(default=None, description="replace this dossier")
     batch_number: OptionalName = Field(default=None, description="the batch, where Make.com numbers them")
+    callback_url: OptionalUrl = Field(
+        default=None,
+        description="where to send the job's answer once it has ended, signed; https, an allowed host",
+    )
     republish: OptionalFlag = Field(
         default=None,
         description="true: assemble again into the dossier that is there; contacts are replaced; release, link "
@@ -197,7 +202,7 @@ def _publish_one(entry: Any, request: Request) -> JobAnswer:
             raise validation(error.errors()) from None
         with db.transaction() as session:
             job, new = inbox.accept_publish(session, settings(), _order(wanted.run_id, wanted))
-            answered = answers.answer(session, job, duplicate=not new, base_url=str(request.base_url))
+            answered = answers.answer(session, job, duplicate=not new, base_url=base_url(request))
     except ColumnlineError as error:
         run_id = entry.get("run_id") if isinstance(entry, dict) else entry
         return answers.refusal(error, legible(run_id, LONGEST_NAME) if isinstance(run_id, str) else None)
@@ -238,11 +243,11 @@ def _answer(
     """The answer after waiting as long as asked: 200 if it has ended, else 202 and where to look."""
     job = waited(request, job_id, wait)
     with db.transaction() as session:
-        base_url = str(request.base_url)
+        called_at = base_url(request)
         answered = (
-            answers.detail(session, job, jobs.attempts(session, job.id), base_url=base_url)
+            answers.detail(session, job, jobs.attempts(session, job.id), base_url=called_at)
             if detailed
-            else answers.answer(session, job, duplicate=duplicate, base_url=base_url)
+            else answers.answer(session, job, duplicate=duplicate, base_url=called_at)
         )
     if not answered.done:
         response.status_code = 202

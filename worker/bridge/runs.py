@@ -15,7 +15,7 @@ from worker import answers, db, inbox, jobs
 from worker.answers import JobAnswer
 from worker.bridge.auth import needs
 from worker.bridge.body import Json, body_of, doubled_keys
-from worker.bridge.context import Wait, bell, waited
+from worker.bridge.context import Wait, base_url, bell, waited
 from worker.bridge.gate import RunId, StepName
 from worker.bridge.openapi import documented, documented_body
 from worker.fields import Name, Number, OptionalName, OptionalObject
@@ -247,6 +247,6 @@ def _run(
             created=created,
             **run._mapping,  # noqa: SLF001 - the public name of a row's dict
             outputs=[StepAnswer.model_validate(step, from_attributes=True) for step in steps],
-            job=answers.answer(session, job, base_url=str(request.base_url)) if job else None,
+            job=answers.answer(session, job, base_url=base_url(request)) if job else None,
             warnings=list(warnings),
         )

@@ -19,11 +19,14 @@ _DAYS = (
 )
 
 _MOVE = text(f"""
-with moved as (
-  update dossiers set release_at = :after
+with found as (
+  select id from dossiers
   where {SCHEDULED} and drip_position is null
     and client_id = :client_id and release_date = :day and release_at = :before
-  returning id
+  for no key update skip locked  -- the next tick is soon
+),
+moved as (
+  update dossiers d set release_at = :after from found where d.id = found.id returning d.id
 )
 insert into calendar_events
   (dossier_id, action, asked_by, release_date, release_at, previous_date, previous_at)

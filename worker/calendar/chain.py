@@ -25,6 +25,7 @@ from worker.errors import (
 )
 
 _TRIES = 5
+_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ def newest(session: Session, newer: Newer, *, lock: bool = True) -> UUID | None:
         key = f"company {newer.client_id} {newer.company_key}"
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
     for _ in range(_TRIES):
+        candidates = (row.id for row in _candidates(session, newer) if _is_of(row, newer.company_key))
         older: UUID | None = next(
-            (row.id for row in _candidates(session, newer) if _is_of(row, newer.company_key)), None
+            (found for found in candidates if newer.id not in ancestors(session, found)), None
         )
         if older is None or not lock:
             return older
@@ -104,6 +106,20 @@ def newest(session: Session, newer: Newer, *, lock: bool = True) -> UUID | None:
         if successor_of(session, older, but=newer.id) is None:
             return older
     return None  # somebody names each of them as it is found: theirs are the successors then
+
+
+def newest_after(session: Session, newer: Newer, dossier_id: UUID, *, lock: bool = True) -> UUID | None:
+    """The dossier itself, or the last of those that replaced it since, or are to: what its rerun replaces."""
+    older: UUID | None = dossier_id
+    for _ in range(_MOST):
+        if lock:
+            session.execute(select(Dossier.id).where(Dossier.id == older).with_for_update(key_share=True))
+        assert older is not None
+        successor = successor_of(session, older, but=newer.id)
+        if successor is None:
+            return older
+        older = successor
+    return None
 
 
 def ancestors(session: Session, dossier_id: UUID) -> list[UUID]:
@@ -176,7 +192,7 @@ def _candidates(session: Session, newer: Newer) -> Sequence[Any]:
             Dossier.id != newer.id,
             or_(Dossier.company_key == newer.company_key, Dossier.company_key.is_(None) & v1),
             Dossier.status == DossierStatus.READY,
-            Dossier.created_at <= func.coalesce(made, func.now()),
+            or_(made.is_(None), Dossier.created_at <= made),
             Dossier.superseded_by_dossier_id.is_(None),
             ~exists().where(successor.supersedes_dossier_id == Dossier.id, successor.id != newer.id),
         )

@@ -52,7 +52,7 @@ def reschedule(session: Session, dossier_id: UUID, asked: ReleaseAsked, asked_by
     clock, now = clock_of(session, row["client_id"], settings().client_mapping, row["run_id"])
     wanted = place(session, clock, asked, now, but=dossier_id)
     before = (row["release_date"], row["release_at"])
-    if (wanted.day, wanted.at) == before:
+    if (wanted.day, wanted.at) == before and (wanted.drip_position is None) == (row["drip_position"] is None):
         return False
     _put(session, dossier_id, wanted)
     note(session, dossier_id, CalendarAction.SCHEDULED, asked_by, now=(wanted.day, wanted.at), before=before)
@@ -72,7 +72,7 @@ def hold(session: Session, dossier_id: UUID, asked_by: str) -> bool:
     """
     row = _unseen(session, dossier_id)
     before = (row["release_date"], row["release_at"])
-    if before == (None, None):
+    if before == (None, None) and row["released_at"] is None:
         return False
     _put(session, dossier_id, Place())
     note(session, dossier_id, CalendarAction.HELD, asked_by, before=before)
@@ -120,7 +120,10 @@ def _locked(session: Session, dossier_id: UUID) -> Mapping[str, Any]:
                 Dossier.status,
                 Dossier.release_date,
                 Dossier.release_at,
-                func.coalesce(Dossier.released_at <= func.now(), False).label("seen"),
+                # Not now(): whoever released it while we waited for the lock did so after our transaction began.
+                func.coalesce(Dossier.released_at <= func.clock_timestamp(), False).label("seen"),
+                Dossier.released_at,
+                Dossier.drip_position,
             )
             .where(Dossier.id == dossier_id)
             .with_for_update(key_share=True)

@@ -54,12 +54,15 @@ order by d.created_at
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 
 _NEWER = text(f"""
-with recursive newer (dossier, id) as (
-  select supersedes_dossier_id, id from dossiers where supersedes_dossier_id = any(:ids)
+with recursive newer (dossier, id, distance) as (
+  select supersedes_dossier_id, id, 1 from dossiers where supersedes_dossier_id = any(:ids)
   union
-  select n.dossier, d.id from newer n join dossiers d on d.supersedes_dossier_id = n.id
+  select n.dossier, d.id, n.distance + 1
+  from newer n join dossiers d on d.supersedes_dossier_id = n.id where n.distance < 1000
 )
-select n.dossier, d.id, d.release_at from newer n join dossiers d on d.id = n.id where {SCHEDULED}
+select distinct on (n.dossier) n.dossier, d.id, d.release_at
+from newer n join dossiers d on d.id = n.id where {SCHEDULED}
+order by n.dossier, d.release_at, n.distance desc  -- at one moment, the newest of a chain is shown
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)))  # noqa: S608 - put together from constants
 
 
@@ -124,9 +127,8 @@ def _entries(session: Session, rows: Sequence[Any]) -> list[CalendarEntry]:
     for entry, dossier in session.execute(_OLDER, {"ids": [row.id for row in rows]}):
         older[entry].append(dossier)
     concerned = {row.id for row in rows} | {dossier for found in older.values() for dossier in found}
-    first: dict[UUID, tuple[datetime, UUID]] = {}
-    for dossier, newer, moment in session.execute(_NEWER, {"ids": list(concerned)}):
-        first[dossier] = min(first.get(dossier, (moment, newer)), (moment, newer))
+    found = session.execute(_NEWER, {"ids": list(concerned)})
+    first = {dossier: (moment, newer) for dossier, newer, moment in found}
     return [_entry(row, older[row.id], first) for row in rows]
 
 

@@ -30,7 +30,9 @@ _DUE = (
 # `older` walks from each dossier to those it replaces, and ends where a replacement has taken effect before.
 _SHOW = text("""
 with recursive due as (
-  select id, supersedes_dossier_id, least(release_at, now()) as at from dossiers where id = any(:ids)
+  select id, supersedes_dossier_id, release_date, release_at, least(release_at, now()) as at,
+    released_at is null or released_at > clock_timestamp() as fresh
+  from dossiers where id = any(:ids)
 ),
 older (id, newer, at, distance) as (
   select supersedes_dossier_id, id, at, 1 from due where supersedes_dossier_id is not null
@@ -40,7 +42,8 @@ older (id, newer, at, distance) as (
   where d.supersedes_dossier_id is not null and d.superseded_by_dossier_id is null and o.distance < 1000
 ),
 shown as (  -- as if nobody had been late: what was replaced by its own moment is not shown any more
-  select due.id from due where not exists (select from older o where o.id = due.id and o.at <= due.at)
+  select due.id, due.fresh, due.release_at <= now() as in_time from due
+  where not exists (select from older o where o.id = due.id and o.at <= due.at)
 ),
 replaced as (
   select distinct on (o.id) o.id, o.newer
@@ -48,25 +51,30 @@ replaced as (
   order by o.id, o.distance
 ),
 change as (
-  select coalesce(shown.id, replaced.id) as id, shown.id is not null as shown, replaced.newer
+  select coalesce(shown.id, replaced.id) as id, shown.id is not null as shown, shown.fresh,
+    shown.in_time, replaced.newer
   from shown full join replaced on replaced.id = shown.id
 ),
 changed as (
   update dossiers d
-  set released_at = case when c.shown then least(d.released_at, now()) else d.released_at end,
+  set released_at = case when c.fresh then now() else d.released_at end,
     status = case when c.newer is not null and d.status = 'ready' then 'superseded' else d.status end,
     superseded_by_dossier_id = coalesce(d.superseded_by_dossier_id, c.newer),
-    release_at = case when c.shown or d.released_at is not null then d.release_at end,
-    drip_position = case when c.shown or d.released_at is not null then d.drip_position end,
+    -- Shown before its time, or never to be shown, it gives up its slot.
+    release_at = case when c.in_time or d.released_at is not null then d.release_at end,
+    drip_position = case when c.in_time or d.released_at is not null then d.drip_position end,
     updated_at = now()
   from change c
   where d.id = c.id and (c.shown or d.superseded_by_dossier_id is null)
-  returning d.id, c.shown, d.release_date, d.release_at
+  returning d.id, c.shown
 ),
 noted as (
   insert into calendar_events
     (dossier_id, action, asked_by, release_date, release_at, previous_date, previous_at)
-  select id, 'released', :asked_by, release_date, release_at, release_date, release_at from changed where shown
+  select due.id, 'released', :asked_by, due.release_date, least(due.release_at, now()),
+    due.release_date, due.release_at
+  from due join changed on changed.id = due.id
+  where changed.shown and due.fresh
 )
 select id from changed where shown
 """).bindparams(bindparam("ids", type_=ARRAY(Uuid)))

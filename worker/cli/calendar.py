@@ -1,7 +1,7 @@
 """Commands about when readers see dossiers: dossiers, releases, release, archive."""
 
 import getpass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from worker.calendar import desk, outlook
 from worker.cli.given import ClientOption, DossierName, Since, read_client, read_day, read_dossier, read_since
 from worker.cli.output import AsJson, out, painted, print_json, reporting_errors, table, when
 from worker.dossiers import DossierDetail, DossierFilter, DossierRow, ReleaseState
-from worker.errors import Validation
+from worker.errors import ReleaseDateInvalid, Validation
 from worker.settings import settings
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")]
@@ -54,7 +54,9 @@ def dossiers(
         shown = table("dossier", "run", "company", "client", "status", "readers", "batch")
         for row in found:
             names = (escape(row.run_id or row.pipeline_version), escape(row.company_name), escape(row.client_name))
-            shown.add_row(str(row.dossier_id), *names, painted(row.status), _readers(row), row.batch_number or "-")
+            shown.add_row(
+                str(row.dossier_id), *names, painted(row.status), _readers(row), escape(row.batch_number or "-")
+            )
         out.print(shown)
 
 
@@ -96,6 +98,8 @@ def release(
         if hold and date is not None:
             raise Validation("--hold and --date contradict each other. Give one of them.", field="hold")
         day = read_day(date)
+        if date is not None and day is None:
+            raise ReleaseDateInvalid("--date is empty. Leave it out to release at once.", field="release_date")
         with db.transaction() as session:
             dossier_id = read_dossier(session, which)
             if hold:
@@ -127,7 +131,7 @@ def _until(text: str | None) -> datetime | None:
         return day
     if isinstance(day, str):
         raise Validation(f"--until is {text!r}. Give a day such as 2026-01-20, or a moment.", field="until")
-    return datetime.combine(day + timedelta(days=1), time(), UTC)
+    return datetime.combine(day, time.max, UTC)
 
 
 def _print_changed(dossier_id: UUID, *, changed: bool, as_json: bool) -> None:
@@ -143,10 +147,10 @@ def _readers(row: DossierRow) -> str:
     """What the readers see of it, in a few words."""
     if row.status == DossierStatus.ERROR:
         return row.error_code or "-"
-    if row.released_at:
+    if row.released_at and row.released_at <= datetime.now(UTC):
         return f"since {when(row.released_at)}"
-    if row.release_at:
-        return f"from {when(row.release_at)}"
+    if moment := row.release_at or row.released_at:
+        return f"from {when(moment)}"
     return "held" if row.status == DossierStatus.READY else "-"
 
 

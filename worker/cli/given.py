@@ -1,5 +1,6 @@
 """What several commands are given: days, spans of time, dossiers and clients by whatever name they go."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,6 +20,7 @@ Since = Annotated[str | None, typer.Option(help="Not older than this, such as 2h
 ClientOption = Annotated[str | None, typer.Option("--client", help="Only of this client: either of its ids.")]
 DossierName = Annotated[str, typer.Argument(help="A dossier id or a run id.")]
 
+_SPAN = re.compile(r"\d{1,5}[mhd]", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -42,7 +44,7 @@ def read_since(text: str | None) -> datetime | None:
     """
     if text is None:
         return None
-    if text[:-1].isdigit() and text[-1] in _UNITS:
+    if _SPAN.fullmatch(text):
         return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
     raise Validation(f"--since is {text!r}. Write a number and a unit: 30m, 2h or 3d.", field="since")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -21,8 +22,8 @@ from worker.outcomes import is_outage, lacks_schema
 from worker.settings import SettingsError
 
 _WIDE = 200  # a pipe has no width; a table in it is to be searched, so its ids must not break
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 class Exit(IntEnum):
@@ -110,7 +111,7 @@ STYLES = {
 def painted(state: str) -> str:
     """A state in its colour."""
     style = STYLES.get(state)
-    return f"[{style}]{state}[/]" if style else state
+    return f"[{style}]{state}[/]" if style else escape(state)
 
 
 def _plain(value: Any) -> Any:

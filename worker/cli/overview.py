@@ -123,10 +123,10 @@ def _look(batch_id: UUID) -> BatchProgress:
 def _follow(batch_id: UUID) -> BatchProgress:
     """The batch once everything in it has ended; drawn meanwhile."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rest]}"),
+        TextColumn("{task.fields[rest]}", markup=False),
     )
     with Progress(*columns, console=err) as drawn:
         task = drawn.add_task("batch", rest="")

@@ -1,5 +1,6 @@
 """Jobs as the command line shows them."""
 
+from rich.markup import escape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ def print_answers(answered: list[JobAnswer], *, as_json: bool = False) -> None:
     shown = table("run", "status", "released or why")
     shown.columns[0].no_wrap = True
     for answer in answered:
-        shown.add_row(answer.run_id or "-", painted(answer.status or "refused"), _gist(answer))
+        shown.add_row(escape(answer.run_id or "-"), painted(answer.status or "refused"), escape(_gist(answer)))
     out.print(shown)
 
 
@@ -33,14 +34,14 @@ def print_detail(shown: JobDetail) -> None:
     facts = table("", "")
     facts.show_header = False
     for name, value in (
-        ("run", shown.run_id),
+        ("run", escape(shown.run_id or "-")),
         ("job", shown.job_id),
         ("status", painted(shown.status or "-")),
         ("attempts", f"{shown.attempt} of {shown.max_attempts}"),
         ("dossier", shown.dossier_id),
-        ("batch", shown.batch_number),
+        ("batch", escape(shown.batch_number or "-")),
         ("contacts", shown.contacts_created or None),
-        ("release or why", _gist(shown)),
+        ("release or why", escape(_gist(shown))),
     ):
         facts.add_row(name, str(value or "-"))
     out.print(facts)

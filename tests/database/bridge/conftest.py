@@ -39,6 +39,7 @@ class Bridge:
             "job_id": str(self.job_id),
             "dossier_id": DOSSIER,
             "batch_id": BATCH,
+            "client_id": "CLT_NORTHWIND_001",
         }
 
 

@@ -124,9 +124,9 @@ def test_a_key_may_do_what_its_scope_says(bridge, call, scope):
         assert f"`{call.scope}`" in problem["detail"]
 
 
-def test_reading_needs_read_sending_needs_publish_and_acting_on_jobs_or_archiving_needs_ops():
+def test_reading_needs_read_sending_needs_publish_and_acting_on_jobs_or_clients_or_archiving_needs_ops():
     for call in CALLS:
-        acts = call.path.startswith("/columnline/jobs") or call.path.endswith("/archive")
+        acts = call.path.startswith(("/columnline/jobs", "/columnline/clients")) or call.path.endswith("/archive")
         wanted = Scope.READ if call.method == "GET" else Scope.OPS if acts else Scope.PUBLISH
         assert call.scope == wanted, call
 

@@ -1,0 +1,78 @@
+"""What reruns, callbacks and fairness need: tables of the worker's own, a column, and two indexes on jobs."""
+
+from alembic import op
+
+revision = "make"
+down_revision = "client_config"
+branch_labels = None
+depends_on = None
+
+TABLES = (
+    "alter table v2_clients add column if not exists callback_url text",
+    """
+    create table if not exists reruns (
+      id uuid primary key default gen_random_uuid(),
+      dossier_id uuid not null references dossiers (id) on delete cascade,
+      run_id text not null unique,
+      state text not null default 'requested',
+      agents jsonb,
+      asked_by text not null,
+      execution_id text,
+      error jsonb,
+      requested_at timestamptz not null default now(),
+      sent_at timestamptz,
+      triggered_at timestamptz,
+      ended_at timestamptz,
+      constraint reruns_state_check
+        check (state in ('requested', 'triggered', 'published', 'failed', 'timed_out')),
+      constraint reruns_ended_check check ((state in ('requested', 'triggered')) = (ended_at is null))
+    )""",
+    """create unique index if not exists reruns_dossier_id_key on reruns (dossier_id)
+         where state in ('requested', 'triggered')""",
+    "create index if not exists reruns_dossier_id_idx on reruns (dossier_id)",
+    """
+    create table if not exists gone_callbacks (
+      url text primary key,
+      gone_at timestamptz not null default now()
+    )""",
+    """
+    create table if not exists signed_messages (
+      id text primary key,
+      seen_at timestamptz not null default now()
+    )""",
+    "create index if not exists signed_messages_seen_at_idx on signed_messages (seen_at)",
+)
+
+PRIVATE = tuple(
+    statement
+    for table in ("reruns", "gone_callbacks", "signed_messages")
+    for statement in (
+        f"revoke all on {table} from public",
+        f"alter table {table} enable row level security",
+    )
+)
+
+INDEXES = {
+    "jobs_rung_idx": "index {} on jobs (client_id) where state = 'queued' and rung_at is not null",
+    "jobs_unrung_idx": "index {} on jobs (client_id, run_at) where state = 'queued' and rung_at is null",
+}
+
+
+def upgrade() -> None:
+    """Add the column, tables and indexes."""
+    for statement in (*TABLES, *PRIVATE):
+        op.execute(statement)
+    with op.get_context().autocommit_block():
+        for name, definition in INDEXES.items():
+            # One that was interrupted is INVALID: it would be taken for the real one.
+            op.execute(f"drop index concurrently if exists {name}")
+            op.execute(f"create {definition.format(name).replace('index', 'index concurrently', 1)}")
+
+
+def downgrade() -> None:
+    """Take back all of it."""
+    with op.get_context().autocommit_block():
+        for name in INDEXES:
+            op.execute(f"drop index concurrently if exists {name}")
+    op.execute("drop table if exists reruns, gone_callbacks, signed_messages")
+    op.execute("alter table v2_clients drop column if exists callback_url")

@@ -1,0 +1,41 @@
+"""Tell a scenario how its publish ended."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.jobs import JobKind
+from worker import callbacks
+from worker.attempt import JobFailed, holding
+from worker.celery import app
+from worker.claims import Claim
+from worker.db import transaction
+from worker.errors import CallbackGone, ColumnlineError
+from worker.outgoing import post
+from worker.settings import settings
+
+
+@app.task(name=JobKind.CALLBACK.value, throws=(JobFailed,))
+def send_callback(*, job_id: str, run_id: str = "") -> None:
+    """Send one callback, at least once; its receiver knows a second copy by its id."""
+    del run_id
+    with holding(job_id, JobKind.CALLBACK, on_error=_note_gone, policy=callbacks.POLICY) as attempt:
+        if attempt is None:
+            return
+        with transaction() as session:
+            found = attempt.store("load", session, callbacks.message, settings(), attempt.claim)
+        # No transaction is open while somebody else's server takes its time.
+        status = (
+            attempt.step("send", post, attempt.payload["url"], *found, settings().callback_hosts)
+            if found
+            else None
+        )
+        with transaction() as session:
+            attempt.begin(session)
+            attempt.complete(session, {"http_status": status})
+
+
+def _note_gone(session: Session, claim: Claim, error: ColumnlineError) -> dict[str, Any] | None:
+    if isinstance(error, CallbackGone):
+        callbacks.mark_gone(session, claim.payload["url"])
+    return None

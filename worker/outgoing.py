@@ -1,0 +1,183 @@
+"""Send a callback to where its sender asked, and nowhere else (design, "Settings").
+
+What a sender may name is a way into our network, unless it is watched: only https, only allowed hosts; the name is
+resolved once, every address of it is checked, and the connection goes to a checked one, so that no second answer
+of a name server counts. Redirects are not followed, and little of an answer is read.
+"""
+
+import fnmatch
+import ipaddress
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore2
+
+from worker.errors import CallbackFailed, CallbackGone, CallbackRefused
+
+CONNECT_TIME, READ_TIME, TOTAL_TIME = 5.0, 10.0, 20.0
+"""Seconds: to connect, between two pieces of the answer, and for all of it."""
+
+MOST_READ = 65_536
+LONGEST_URL = 2000
+_GONE = 410
+
+
+def check_url(url: str, hosts: str) -> None:
+    """Make sure that a callback may go to this address, as far as the address itself tells.
+
+    Args:
+        url: where to.
+        hosts: the setting: host names, `*` standing for any part, and literal addresses, divided by commas.
+
+    Raises:
+        CallbackRefused: says what is wrong with it.
+    """
+    parts, host = _parts(url)
+    allowed = [pattern.strip().lower() for pattern in hosts.split(",") if pattern.strip()]
+    literal = _is_literal(host) and host in allowed
+    if parts.scheme != "https" and not (parts.scheme == "http" and literal and not _is_public(host)):
+        raise _refused(url, "only https is allowed")
+    if not any(fnmatch.fnmatchcase(host, pattern) for pattern in allowed):
+        raise _refused(
+            url, f"its host is none of {', '.join(allowed) or 'those allowed'} (COLUMNLINE_CALLBACK_HOSTS)"
+        )
+    if _is_literal(host) and not literal and not _is_public(host):
+        raise _refused(url, "it is a private address")
+
+
+def post(url: str, body: bytes, headers: Mapping[bytes | str, bytes | str], hosts: str) -> int:
+    """Send the body, and return the status of an answer that says it was taken.
+
+    Raises:
+        CallbackRefused: the address may not be called, leads to a private one, or answered with a redirect.
+        CallbackGone: it answered 410.
+        CallbackFailed: it answered otherwise, or not at all.
+    """
+    check_url(url, hosts)
+    timeouts = {"connect": CONNECT_TIME, "read": READ_TIME, "write": READ_TIME, "pool": CONNECT_TIME}
+    until = time.monotonic() + TOTAL_TIME
+    backend = Guarded({part.strip().lower() for part in hosts.split(",")})
+    try:
+        with (
+            httpcore2.ConnectionPool(network_backend=backend, keepalive_expiry=0) as pool,
+            pool.stream("POST", url, headers=headers, content=body, extensions={"timeout": timeouts}) as answer,
+        ):
+            status: int = answer.status
+            _read_a_little(answer.iter_stream(), until)
+    except CallbackRefused:
+        raise
+    except (httpcore2.TimeoutException, TimeoutError):
+        raise CallbackFailed(f"{_shown(url)} did not answer in time.", field="callback_url") from None
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+        raise CallbackFailed(
+            f"{_shown(url)} could not be reached ({type(error).__name__}).", field="callback_url"
+        ) from None
+    if status == _GONE:
+        raise CallbackGone(
+            f"{_shown(url)} answered 410: its hook is gone. It is not called again until a delivery to it is "
+            "replayed.",
+            field="callback_url",
+        )
+    if 300 <= status < 400:  # noqa: PLR2004 - redirects
+        raise _refused(url, f"it answered {status}, and redirects are not followed")
+    if not 200 <= status < 300:  # noqa: PLR2004 - successes
+        raise CallbackFailed(f"{_shown(url)} answered {status}.", field="callback_url")
+    return status
+
+
+class Guarded(httpcore2.NetworkBackend):
+    """Connects to public addresses only, and to the literal ones that are allowed."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self._allowed = frozenset(allowed)
+        self._plain = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore2.NetworkStream:
+        """Connect to the first address of the host, if every one of them may be connected to.
+
+        Raises:
+            CallbackRefused: one of them is private.
+            OSError: the name cannot be resolved.
+        """
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        private = [address for address in addresses if not _is_public(address)]
+        if private and not (_is_literal(host) and host in self._allowed):
+            raise CallbackRefused(
+                f"The callback's host {host!r} leads to {private[0]}, which is not a public address. Nothing "
+                "was sent.",
+                field="callback_url",
+            )
+        return self._plain.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+
+def _read_a_little(pieces: Iterable[bytes], until: float) -> None:
+    """Read the answer, so that its end is known to be proper; not more of it than it may take."""
+    read = 0
+    for piece in pieces:
+        read += len(piece)
+        if read > MOST_READ:
+            return
+        if time.monotonic() > until:
+            raise TimeoutError
+
+
+def _parts(url: str) -> tuple[Any, str]:
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise _refused(url, "it is no URL") from None
+    if (
+        not host
+        or len(url) > LONGEST_URL
+        or any(character.isspace() or ord(character) < ord(" ") for character in url)
+    ):
+        raise _refused(url, "it is no URL")
+    if parts.username or parts.password:
+        raise _refused(url, "it holds a user or a password")
+    return parts, host
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address is one of the internet's, whichever form hides another in it."""
+    found: Any = ipaddress.ip_address(address)
+    if found.version == 6:  # noqa: PLR2004 - IPv6
+        found = found.ipv4_mapped or found.sixtofour or _of_nat64(found) or found
+    return bool(found.is_global and not found.is_multicast)
+
+
+def _of_nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    is_nat64 = address in ipaddress.ip_network("64:ff9b::/96")
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if is_nat64 else None
+
+
+def _refused(url: str, why: str) -> CallbackRefused:
+    return CallbackRefused(f"{_shown(url)} is not called: {why}. Nothing was sent.", field="callback_url")
+
+
+def _shown(url: str) -> str:
+    """The address without what may be secret in it: a hook's path is its password."""
+    try:
+        parts = urlsplit(url)
+        return f"The callback to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:200]
+    except ValueError:
+        return "The callback"
