@@ -27,7 +27,8 @@ class ConfigSyncState(Base):
     """One field of one v2 client, as it was when both sides last agreed.
 
     Attributes:
-        fingerprint: of the value both had; None: of no value. Without a `synced_at` they never agreed.
+        client_id: the production client it agreed with: another one's values are news.
+        value: what both had. Without a `synced_at` they never agreed.
         conflict_since: since when both sides differ in a way that somebody must decide.
     """
 
@@ -37,7 +38,8 @@ class ConfigSyncState(Base):
         ForeignKey("v2_clients.client_id", ondelete="CASCADE"), primary_key=True
     )
     field: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str | None]
+    client_id: Mapped[UUID | None]
+    value: Mapped[dict[str, Any] | None]
     synced_at: Mapped[datetime | None]
     conflict_since: Mapped[datetime | None]
 

@@ -1,12 +1,13 @@
 """Which production client a v2 client leads to, and who waits until it leads to one (roadmap §3)."""
 
-import difflib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from rapidfuzz import fuzz, process
+from rapidfuzz.utils import default_process
 from sqlalchemy import exists, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from models.jobs import Job, JobState
 from models.pipeline import V2Client
 from models.production import Client
+from worker import turns
 from worker.clients import is_production_client
 from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, Validation
 from worker.settings import ClientMapping, Settings
@@ -22,7 +24,7 @@ CURED = (ClientUnmapped.code, ClientAmbiguous.code)
 """What jobs are held for until a mapping is set."""
 
 _CANDIDATES = 3
-_ALIKE = 0.6
+_ALIKE = 60
 
 
 class Candidate(BaseModel):
@@ -71,7 +73,7 @@ def map_client(
     """Lead the v2 client to a production client, named by its id or its slug, or made for it.
 
     Returns:
-        What was done, and the jobs that go on now, the oldest first: ring for them after the commit.
+        What was done, and the jobs whose turn it is: ring for them after the commit.
 
     Raises:
         ClientNotFound: no such v2 client, or no such production client.
@@ -106,6 +108,7 @@ def map_client(
         .execution_options(synchronize_session=False)
     )
     released = release_mapped(session, config, v2_client_id)
+    first = turns.next_of(session, v2_client_id)
     mapped = Mapped(
         v2_client_id=v2_client_id,
         production_client_id=target,
@@ -114,7 +117,7 @@ def map_client(
         released_jobs=len(released),
         warnings=_warnings(session, v2_client_id, v2, target),
     )
-    return mapped, released
+    return mapped, first
 
 
 def release_mapped(session: Session, config: Settings, v2_client_id: str | None = None) -> list[Job]:
@@ -123,10 +126,15 @@ def release_mapped(session: Session, config: Settings, v2_client_id: str | None 
     Returns:
         Those jobs, in the order they were accepted.
     """
-    leads_somewhere = exists().where(
-        V2Client.client_id == Job.client_id, is_production_client(config.client_mapping)
-    )
-    which = [Job.state == JobState.HELD, Job.held_reason.in_(CURED), leads_somewhere]
+    leads_to_one = (
+        select(func.count())
+        .select_from(V2Client)
+        .join(Client, is_production_client(config.client_mapping))
+        .where(V2Client.client_id == Job.client_id)
+        .correlate(Job)
+        .scalar_subquery()
+    ) == 1
+    which = [Job.state == JobState.HELD, Job.held_reason.in_(CURED), leads_to_one]
     if v2_client_id is not None:
         which.append(Job.client_id == v2_client_id)
     statement = (
@@ -209,9 +217,18 @@ def _free(session: Session) -> Sequence[Any]:
 def _candidates(row: Any, free: Sequence[Any]) -> list[Candidate]:
     slug = (row.slug or "").lower()
     found = {client.id: (client, "same slug") for client in free if slug and (client.slug or "").lower() == slug}
-    by_name = {client.name.lower(): client for client in free}
-    for name in difflib.get_close_matches(row.client_name.lower(), by_name, _CANDIDATES, _ALIKE):
-        found.setdefault(by_name[name].id, (by_name[name], "name alike"))
+    by_id = {client.id: client for client in free}
+    names = {client.id: client.name for client in free}
+    alike = process.extract(
+        row.client_name,
+        names,
+        scorer=fuzz.token_sort_ratio,
+        processor=default_process,
+        limit=_CANDIDATES,
+        score_cutoff=_ALIKE,
+    )
+    for _, _, client_id in alike:
+        found.setdefault(client_id, (by_id[client_id], "name alike"))
     return [
         Candidate(client_id=client.id, name=client.name, slug=client.slug, why=why)
         for client, why in found.values()

@@ -10,17 +10,19 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from models.clean import storable
 from models.pipeline import V2Client
 from models.production import Client
 from worker.calendar.align import realign
 from worker.calendar.drip import read_drip
 from worker.clients import is_production_client
-from worker.errors import ClientNotFound, ClientUnmapped, Validation
+from worker.errors import ClientNotFound, ClientUnmapped, DripUnavailable, Validation
 from worker.outgoing import check_url
 from worker.settings import Settings, SupersedePolicy, env_name, settings
 
 Source = Literal["client", "environment", "default"]
 _LAST_HOUR = 23
+_DIGITS = 2
 _LONGEST = 128
 
 
@@ -72,7 +74,9 @@ def show(session: Session, config: Settings, v2_client_id: str) -> ClientSetting
     )
 
 
-def change(session: Session, config: Settings, v2_client_id: str, wanted: dict[str, str]) -> ClientSettings:
+def change(
+    session: Session, config: Settings, v2_client_id: str, wanted: dict[str, str], asked_by: str
+) -> ClientSettings:
     """Set what a client wants; empty text takes a wish back. Scheduled releases move with its hour and zone.
 
     Raises:
@@ -103,7 +107,7 @@ def change(session: Session, config: Settings, v2_client_id: str, wanted: dict[s
             )
         of_client = update(Client).where(Client.id == client.id).values(**of_app, updated_at=func.now())
         session.execute(of_client.execution_options(synchronize_session=False))
-        realign(session)
+        realign(session, asked_by)
     return show(session, config, v2_client_id)
 
 
@@ -123,7 +127,7 @@ def _read(session: Session, config: Settings, v2_client_id: str) -> tuple[Any, A
         raise ClientNotFound(
             f"There is no client {v2_client_id!r} in v2_clients. See: columnline clients list.", field="client_id"
         )
-    client = session.execute(
+    clients = session.execute(
         select(
             Client.id,
             Client.timezone,
@@ -134,9 +138,8 @@ def _read(session: Session, config: Settings, v2_client_id: str) -> tuple[Any, A
         )
         .join(V2Client, is_production_client(config.client_mapping))
         .where(V2Client.client_id == v2_client_id)
-        .limit(1)
-    ).one_or_none()
-    return v2, client
+    ).all()
+    return v2, clients[0] if len(clients) == 1 else None
 
 
 def _wish(name: str, own: Any, otherwise: Any, setting: str | None) -> Wish:
@@ -159,14 +162,29 @@ def _list(text: str) -> str | None:
     return "" if text == "none" else text or None
 
 
+def _json(text: str) -> Any:
+    """The JSON value of a text, if the database can store it; else None."""
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    _, replaced = storable(value)
+    return None if replaced else value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
 def _drip(text: str) -> Any:
     if not text:
         return None
+    schedule = _json(text)
     try:
-        schedule = json.loads(text)
-    except ValueError:
-        schedule = None
-    if not isinstance(schedule, dict) or read_drip(schedule, {}, 0) is None:
+        drip = read_drip(schedule, {}, 0) if isinstance(schedule, dict) else None
+    except DripUnavailable as error:
+        raise Validation(error.detail, field="drip_schedule") from None
+    if drip is None:
         raise Validation(
             f'drip_schedule is {text!r}. Give JSON such as {{"days": ["tue"], "time": "09:00"}}.',
             field="drip_schedule",
@@ -187,7 +205,7 @@ def _timezone(text: str) -> str:
 
 
 def _hour(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= _LAST_HOUR:
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) > _LAST_HOUR:
         raise Validation(f"release_hour is {text!r}. Give an hour from 0 to 23.", field="release_hour")
     return int(text)
 

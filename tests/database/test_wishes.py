@@ -23,7 +23,7 @@ def show(client=V2):
 
 def change(client=V2, **wanted):
     with db.transaction() as session:
-        return wishes.change(session, settings(), client, wanted)
+        return wishes.change(session, settings(), client, wanted, "tests")
 
 
 def wish(found, name):

@@ -30,11 +30,11 @@ moved as (
 )
 insert into calendar_events
   (dossier_id, action, asked_by, release_date, release_at, previous_date, previous_at)
-select id, 'moved', 'beat', :day, :after, :day, :before from moved
+select id, 'moved', :asked_by, :day, :after, :day, :before from moved
 """)  # noqa: S608 - put together from constants
 
 
-def realign(session: Session) -> int:
+def realign(session: Session, asked_by: str = "beat") -> int:
     """Move releases that are no longer at their client's `release_hour` in its zone. Drip slots stay.
 
     Returns:
@@ -45,7 +45,7 @@ def realign(session: Session) -> int:
         assert day is not None
         right = moment_of(day, time(release_hour), zone(timezone))
         if right != moment:
-            values = {"client_id": client_id, "day": day, "before": moment, "after": right}
+            values = {"asked_by": asked_by, "client_id": client_id, "day": day, "before": moment, "after": right}
             session.execute(_MOVE, values)
             log.info("releases_moved", client_id=str(client_id), day=str(day), to=right.isoformat())
             moved += 1

@@ -45,7 +45,7 @@ def list_clients(
             shown.add_row(
                 escape(row.v2_client_id),
                 escape(row.name),
-                row.status,
+                escape(row.status),
                 leads_to,
                 str(row.held_runs or "-"),
                 when(row.held_since),
@@ -102,7 +102,7 @@ def set_wishes(
                 raise Validation(f"{text!r} is no NAME=VALUE. Write, for instance, release_hour=7.", field=name)
             pairs[name.strip()] = value
         with db.transaction() as session:
-            _print_settings(wishes.change(session, settings(), v2_client, pairs), as_json=as_json)
+            _print_settings(wishes.change(session, settings(), v2_client, pairs, _asked_by()), as_json=as_json)
 
 
 @app.command()
@@ -121,7 +121,7 @@ def sync(
             report = sync_config(
                 session,
                 settings(),
-                asked_by=f"command line, {getpass.getuser()}",
+                asked_by=_asked_by(),
                 dry_run=dry_run,
                 only=v2_client,
                 field=field,
@@ -175,6 +175,10 @@ def unify(
         raise typer.Exit(Exit.FAILED)
 
 
+def _asked_by() -> str:
+    return f"command line, {getpass.getuser()}"
+
+
 def _side(text: str | None) -> Side | None:
     match text:
         case None | "v2" | "production":
@@ -221,7 +225,7 @@ def _print_sync(report: SyncReport) -> None:
 def _difference(one: Any, other: Any) -> tuple[str, str]:
     """What of the two values differs: of two objects, the keys that do."""
     if isinstance(one, dict) and isinstance(other, dict):
-        keys = [key for key in sorted(one.keys() | other.keys()) if one.get(key) != other.get(key)]
+        keys = [key for key in sorted(one.keys() | other.keys()) if one.get(key, ...) != other.get(key, ...)]
         lines = [
             tuple(f"{key}: {_short(side[key])}" if key in side else f"{key}: -" for side in (one, other))
             for key in keys

@@ -10,11 +10,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from models.config import CONFIG_FIELDS
+from models.pipeline import V2Client
 from worker.config.unify import is_unified
+from worker.errors import ClientNotFound, Validation
 from worker.settings import ClientMapping, ConfigOwner, Settings
 
 LOCK = 0x73796E63  # "sync": whoever holds it syncs
@@ -60,7 +62,8 @@ _DECIDE = """
 create temporary table config_sync on commit drop as
 with pair as (
   select v.client_id as v2_client_id, c.id as client_id, f.field, f.v2, f.production,
-    s.fingerprint, s.synced_at is not null as known, s.conflict_since,
+    s.value as agreed, s.synced_at is not null and s.client_id is not distinct from c.id as known,
+    case when s.client_id is not distinct from c.id then s.conflict_since end as conflict_since,
     min(f.v2::text) over same is distinct from max(f.v2::text) over same
       or count(f.v2) over same not in (0, count(*) over same) as siblings_differ
   from v2_clients v
@@ -71,8 +74,8 @@ with pair as (
 ),
 seen as (
   select *,
-    known and md5(v2::text) is not distinct from fingerprint as v2_same,
-    known and md5(production::text) is not distinct from fingerprint as production_same
+    known and v2 is not distinct from agreed as v2_same,
+    known and production is not distinct from agreed as production_same
   from pair
   where (cast(:only as text) is null or v2_client_id = :only) and (cast(:field as text) is null or field = :field)
 )
@@ -108,30 +111,36 @@ where action in ('to_production', 'to_v2') or (action = 'conflict' and conflict_
 """
 
 _REMEMBER = """
-insert into config_sync_state as s (v2_client_id, field, fingerprint, synced_at, conflict_since)
-select v2_client_id, field,
-  case action when 'conflict' then fingerprint when 'to_v2' then md5(production::text) else md5(v2::text) end,
-  case when action <> 'conflict' then now() end,
+insert into config_sync_state as s (v2_client_id, field, client_id, value, synced_at, conflict_since)
+select v2_client_id, field, client_id,
+  case action when 'conflict' then case when known then agreed end when 'to_v2' then production else v2 end,
+  case when action <> 'conflict' or known then now() end,
   case action when 'conflict' then coalesce(conflict_since, now()) end
-from config_sync
+from config_sync where action <> 'missed'
 on conflict (v2_client_id, field) do update
-set fingerprint = excluded.fingerprint, synced_at = coalesce(excluded.synced_at, s.synced_at),
-  conflict_since = excluded.conflict_since
-where s.fingerprint is distinct from excluded.fingerprint
+set client_id = excluded.client_id, value = excluded.value, conflict_since = excluded.conflict_since,
+  synced_at = case when s.client_id is not distinct from excluded.client_id
+    then coalesce(excluded.synced_at, s.synced_at) else excluded.synced_at end
+where s.client_id is distinct from excluded.client_id or s.value is distinct from excluded.value
   or s.conflict_since is distinct from excluded.conflict_since
   or (s.synced_at is null and excluded.synced_at is not null)
 """
 
+# Who edited a field between our reading and our writing is not overwritten, and the next sync looks again.
+_MISSED = f"""
+update config_sync s set action = 'missed'
+from v2_clients v, clients c, lateral (values {_FIELDS}) f (field, v2, production)
+where v.client_id = s.v2_client_id and c.id = s.client_id and f.field = s.field
+  and ((s.action = 'to_production' and f.production is distinct from s.v2)
+    or (s.action = 'to_v2' and f.v2 is distinct from s.production))
+"""  # noqa: S608 - put together from constants
+
 
 def _copy(table: str, key: str, of: str, action: str, old: str, new: str) -> str:
-    """The statement that writes one side: a row whose value has changed since it was read is left alone."""
+    """The statement that writes one side: a field whose value has changed since it was read is left alone."""
     values = ", ".join(
-        f"{field} = case when p.fresh ? '{field}' then nullif(p.fresh -> '{field}', 'null') else t.{field} end"
-        for field in CONFIG_FIELDS
-    )
-    unchanged = " and ".join(
-        f"(not p.stale ? '{field}' or nullif(t.{field}, 'null') is not distinct from "
-        f"nullif(p.stale -> '{field}', 'null'))"
+        f"{field} = case when p.fresh ? '{field}' and nullif(t.{field}, 'null') is not distinct from "
+        f"nullif(p.stale -> '{field}', 'null') then nullif(p.fresh -> '{field}', 'null') else t.{field} end"
         for field in CONFIG_FIELDS
     )
     return f"""
@@ -140,7 +149,7 @@ from (
   select {of} as id, jsonb_object_agg(field, {new}) as fresh, jsonb_object_agg(field, {old}) as stale
   from config_sync where action = '{action}' group by {of}
 ) p
-where t.{key} = p.id and {unchanged}
+where t.{key} = p.id
 """  # noqa: S608 - put together from constants
 
 
@@ -170,7 +179,19 @@ def sync(
         only: one v2 client.
         field: one field.
         take: the side that counts, whatever the rules say: how somebody settles conflicts.
+
+    Raises:
+        ClientNotFound: `only` is no v2 client.
+        Validation: `field` is none that is synced.
     """
+    if field is not None and field not in CONFIG_FIELDS:
+        raise Validation(
+            f"There is no field {field!r} to sync. Those there are: {', '.join(CONFIG_FIELDS)}.", field="field"
+        )
+    if only is not None and session.scalar(select(V2Client.client_id).where(V2Client.client_id == only)) is None:
+        raise ClientNotFound(
+            f"There is no client {only!r} in v2_clients. See: columnline clients list.", field="client_id"
+        )
     unified = is_unified(session)
     owner = ConfigOwner.PRODUCTION if unified else config.config_owner
     if owner is ConfigOwner.SEPARATE and take is None:
@@ -183,9 +204,9 @@ def sync(
     session.execute(text(decide), {"owner": owner, "only": only, "field": field, "take": take})
     report = _report(session, owner, dry_run=dry_run)
     if not dry_run:
-        session.execute(text(_NOTE), {"asked_by": asked_by})
-        for statement in _COPIES:
+        for statement in (*_COPIES, _MISSED):
             session.connection().exec_driver_sql(statement)
+        session.execute(text(_NOTE), {"asked_by": asked_by})
         session.execute(text(_REMEMBER))
     session.execute(text("drop table config_sync"))
     return report

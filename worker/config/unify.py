@@ -22,6 +22,7 @@ def _each(template: str, between: str = ", ") -> str:
     return between.join(template.replace("#", field) for field in CONFIG_FIELDS)
 
 
+_GAP = "(nullif({}.#, 'null') is null)"
 _FIELDS = _each("#")
 _COPY = _each("# = case when new.# is distinct from old.# then new.# else t.# end")
 _NEWS = _each("(new.# is distinct from old.# and t.# is distinct from new.#)", " or ")
@@ -34,11 +35,12 @@ begin
   if new.production_client_id is null then
     return null;
   elsif tg_op = 'INSERT' or new.production_client_id is distinct from old.production_client_id then
-    update clients t set {_each("# = coalesce(t.#, new.#)")}, updated_at = now()
-    where t.id = new.production_client_id and ({_each("(t.# is null and new.# is not null)", " or ")});
-    update v2_clients t set {_each("# = coalesce(t.#, c.#)")} from clients c
+    update clients t set {_each("# = coalesce(nullif(t.#, 'null'), new.#)")}, updated_at = now()
+    where t.id = new.production_client_id
+      and ({_each(f"({_GAP.format('t')} and not {_GAP.format('new')})", " or ")});
+    update v2_clients t set {_each("# = coalesce(nullif(t.#, 'null'), c.#)")} from clients c
     where t.client_id = new.client_id and c.id = new.production_client_id
-      and ({_each("(t.# is null and c.# is not null)", " or ")});
+      and ({_each(f"({_GAP.format('t')} and not {_GAP.format('c')})", " or ")});
   else
     update clients t set {_COPY}, updated_at = now() where t.id = new.production_client_id and ({_NEWS});
   end if;
@@ -90,6 +92,8 @@ def unify(session: Session, mapping: ClientMapping, *, dry_run: bool = False) ->
     if is_unified(session):
         return UnifyReport(ok=True, dry_run=dry_run, done=True)
     session.execute(text("lock table clients, v2_clients in share row exclusive mode"))
+    if is_unified(session):  # by somebody we waited for
+        return UnifyReport(ok=True, dry_run=dry_run, done=True)
     with session.begin_nested() as attempt:
         mapped = _map_by_slug(session) if mapping is ClientMapping.SLUG else []
         in_the_way = _in_the_way(session)
@@ -128,7 +132,9 @@ def undo(session: Session) -> bool:
 def _map_by_slug(session: Session) -> list[str]:
     statement = """
 update v2_clients v set production_client_id = c.id from clients c
-where v.production_client_id is null and v.slug = c.slug returning v.client_id
+where v.production_client_id is null and v.slug = c.slug
+  and (select count(*) from clients o where o.slug = v.slug) = 1
+returning v.client_id
 """
     return sorted(session.scalars(text(statement)))
 

@@ -17,7 +17,8 @@ TABLES = (
     create table if not exists config_sync_state (
       v2_client_id text not null references v2_clients (client_id) on delete cascade,
       field text not null,
-      fingerprint text,
+      client_id uuid,
+      value jsonb,
       synced_at timestamptz,
       conflict_since timestamptz,
       primary key (v2_client_id, field)
