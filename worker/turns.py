@@ -65,7 +65,7 @@ def next_of(session: Session, client_id: str) -> list[Job]:
         .where(Job.id == chosen.c.id)
         .values(rung_at=func.now())
         .returning(Job)
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
     return sorted(session.scalars(statement), key=lambda job: job.run_at)
 
