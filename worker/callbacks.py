@@ -82,11 +82,18 @@ def replay(session: Session, config: Settings, job_id: UUID) -> Job:
     """
     job = jobs.get(session, job_id)
     if job.kind != JobKind.CALLBACK:
-        raise JobNotFound(f"Job {job_id} is no callback. See: columnline callbacks list.", field="job_id")
+        raise not_found(str(job_id))
     session.execute(delete(GoneCallback).where(GoneCallback.url == job.payload["url"]))
     again = jobs.restart(session, config, Job.id == job_id, states=tuple(JobState))
     assert again is not None
     return again
+
+
+def not_found(name: str) -> JobNotFound:
+    """The error for a name that is neither a callback's nor that of a run that has some."""
+    return JobNotFound(
+        f"{name!r} is no callback, and no run that has some. See: columnline callbacks list.", field="job_id"
+    )
 
 
 def gone_since(session: Session, urls: set[str]) -> dict[str, Any]:

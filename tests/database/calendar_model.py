@@ -116,12 +116,13 @@ class Model:
         dossier.failed, dossier.status = True, "error"
         if not has_outputs:
             raise Refused("outputs_missing")
+        if dossier.newer is not None:  # replaced meanwhile: it is published, hidden, and takes no other's place
+            dossier.failed, dossier.born, dossier.lists = False, self.born(), {asked.get("list", "Inbox")}
+            dossier.status = "superseded"
+            return
         day, at, drips = self.place(dossier, asked.get("release_date"))
         older = self.named(dossier) or (self.newest(dossier, now_born=True) if self._is_auto(asked) else None)
         dossier.failed, dossier.born, dossier.lists = False, self.born(), {asked.get("list", "Inbox")}
-        if dossier.newer is not None:
-            dossier.status = "superseded"
-            return
         dossier.status, dossier.older = "ready", older
         dossier.day, dossier.at, dossier.drips = day, at, drips
         if at is None or at <= now():
@@ -141,6 +142,8 @@ class Model:
             if dossier.status != "ready":
                 raise Refused("dossier_not_ready")
             (day, at, drips), places = self.place(dossier, asked["release_date"]), True
+        if dossier.status != "ready" and any(name.startswith("supersede") for name in asked):
+            raise Refused("dossier_not_ready")
         relinks, older = True, self.named(dossier)
         if older is None:
             relinks = asked.get("supersede") == "none" or (self._is_auto(asked) and dossier.older is None)
@@ -233,12 +236,6 @@ class Model:
                 older.status = "superseded"
             if older.seen_at is None:
                 older.leave_calendar()
-
-    def link_behind(self, dossier, older):
-        """One that is replaced already was linked all the same: those before it are replaced as well."""
-        assert dossier not in {older, *older.ancestors()}, "a circle"
-        dossier.older = older
-        self.replace(dossier.ancestors(), dossier.newer)
 
     def tick(self):
         """Everything that is due, as if each had been released at its moment."""

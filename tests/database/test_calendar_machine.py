@@ -140,7 +140,7 @@ class Calendar(RuleBasedStateMachine):
             self.publish(old, asked, lambda: self.model.publish(old))
         else:
             job = companies.retry(old.run_id)
-            self.ends(job, refusal(lambda: self.model.publish(old, at_the_door=False)), old)
+            self.ends(job, refusal(lambda: self.model.publish(old, at_the_door=False)))
 
     @precondition(lambda self: self.published())
     @rule(pick=picks, options=changes, link=links)
@@ -158,7 +158,7 @@ class Calendar(RuleBasedStateMachine):
             publish_run(job_id=str(job_id))
         assert not code or companies.dump() == before
         list(release_due())
-        self.ends(companies.job_of(old.run_id), code, old)
+        self.ends(companies.job_of(old.run_id), code)
 
     @precondition(lambda self: self.settled())
     @rule(pick=picks)
@@ -292,12 +292,9 @@ class Calendar(RuleBasedStateMachine):
             dossier.asked, dossier.failed = before
             self.refuses(code, lambda: companies.accept(dossier.run_id, **asked))
         else:
-            self.ends(companies.publish(dossier.run_id, **asked), code, dossier)
+            self.ends(companies.publish(dossier.run_id, **asked), code)
 
-    def ends(self, job, code, dossier):
-        linked = companies.dossier(dossier.id).supersedes_dossier_id
-        if not code and dossier.status == "superseded" and dossier.older is None and linked:
-            self.model.link_behind(dossier, self.model.known[linked])
+    def ends(self, job, code):
         assert (job.state, job.error and job.error["code"]) == (JobState.ERROR if code else JobState.DONE, code)
         self.model.tick()
 

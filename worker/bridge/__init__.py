@@ -16,7 +16,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from worker import logs
-from worker.bridge import clients, dossiers, failures, health, jobs, openapi, overview, publish, runs
+from worker.bridge import clients, dossiers, failures, health, jobs, openapi, overview, publish, reruns, runs
 from worker.bridge.context import MAX_WAITERS, THREADS
 from worker.bridge.gate import Gate
 from worker.ring import BackgroundBell, be_brief
@@ -36,6 +36,7 @@ BODIES = (
     dossiers.Release,
     clients.Mapping,
     clients.SyncRequest,
+    reruns.RerunOptions,
 )
 
 
@@ -102,6 +103,7 @@ def create_app() -> FastAPI:
         dossiers.router,
         overview.router,
         clients.router,
+        reruns.router,
         health.router,
     ):
         app.include_router(router)

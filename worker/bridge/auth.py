@@ -7,7 +7,9 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 
 from models.jobs import Scope
 from worker import db, keys
+from worker.bridge.signatures import Signed
 
+SIGNED_MAY = (Scope.READ, Scope.PUBLISH)
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="a key from `columnline keys create`")
 _bearer = HTTPBearer(auto_error=False, description="the same key")
 
@@ -26,7 +28,10 @@ def _check(
     scopes: SecurityScopes,
     header: Annotated[str | None, Security(_header)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    is_signed: Signed,
 ) -> str:
+    if is_signed and Scope(scopes.scope_str) in SIGNED_MAY:
+        return "signed request"
     presented = header or (bearer.credentials if bearer else "")
     with db.transaction() as session:
         return f"key {keys.verify(session, presented.strip(), Scope(scopes.scope_str))}"

@@ -44,13 +44,21 @@ async def read_json(request: Request) -> Any:
         UnsupportedEncoding: it is compressed.
         Unavailable: it did not arrive in time.
     """
-    raw = await _read(request)
+    raw = await read_raw(request)
     if not raw.strip():
         raise InvalidJson("The body is empty. Send what the provider returned, as JSON.")
     return await run_in_threadpool(parse, raw)
 
 
-async def _read(request: Request) -> bytes:
+async def read_raw(request: Request) -> bytes:
+    """The bytes of the body; read once, they are there for every reader.
+
+    Raises:
+        PayloadTooLarge, UnsupportedEncoding, Unavailable: as `read_json` has them.
+    """
+    known: bytes | None = getattr(request.state, "raw", None)
+    if known is not None:
+        return known
     encodings = ", ".join(request.headers.getlist("content-encoding"))
     if encodings.strip().lower() not in {"", "identity"}:
         raise UnsupportedEncoding(f"The body has Content-Encoding {encodings[:_AROUND]!r}. Send it uncompressed.")
@@ -66,6 +74,7 @@ async def _read(request: Request) -> bytes:
                     raise _too_large()
     except TimeoutError:
         raise Unavailable(f"The body did not arrive within {BODY_TIME:g} s. Send it again.") from None
+    request.state.raw = bytes(raw)
     return bytes(raw)
 
 
@@ -154,7 +163,7 @@ def body_of(model: type[Model]) -> Reader[Model]:
     """
 
     async def read(request: Request) -> Model:
-        raw = await _read(request)
+        raw = await read_raw(request)
         value = await run_in_threadpool(parse, raw) if raw.strip() else None
         value = {} if value is None else value
         if not isinstance(value, dict):

@@ -31,7 +31,9 @@ class Filter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Annotated[JobState | None, AbsentIfEmpty] = Field(default=None, description="the state they are in")
-    kind: OptionalName = Field(default=None, description="`publish.run` or `publish.preview`")
+    kind: OptionalName = Field(
+        default=None, description="`publish.run`, `publish.preview`, `callback.send` or `rerun.trigger`"
+    )
     client_id: OptionalName = Field(default=None, description="a `v2_clients.client_id`")
     code: OptionalName = Field(default=None, description="the error's code, such as `outputs_missing`")
     since: OptionalMoment = Field(default=None, description="accepted at this moment or later; with an offset")

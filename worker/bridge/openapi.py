@@ -34,6 +34,7 @@ TAGS = [
     {"name": "publish", "description": "Turn a finished run into a dossier, or look at what would come out."},
     {"name": "jobs", "description": "What became of it; try again, or call it off."},
     {"name": "dossiers", "description": "Find dossiers; release, reschedule, hold or archive them."},
+    {"name": "reruns", "description": "Start the pipeline again for a dossier; what it publishes replaces it."},
     {"name": "overview", "description": "The release calendar, batches, and V1 beside V2."},
     {"name": "clients", "description": "Who leads to whom, and keeping their config fields equal."},
     {"name": "health", "description": "For load balancers and monitoring. No key is needed."},

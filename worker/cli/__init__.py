@@ -3,7 +3,7 @@
 import typer
 
 from worker import logs
-from worker.cli import calendar, clients, demo, imports, jobs, keys, migrate, overview, up
+from worker.cli import calendar, clients, demo, imports, jobs, keys, make, migrate, overview, up
 from worker.cli.output import reporting_errors
 
 app = typer.Typer(
@@ -37,6 +37,9 @@ app.command()(calendar.release)
 app.command()(calendar.archive)
 app.command()(overview.batch)
 app.command()(overview.stats)
+app.command()(make.rerun)
+app.add_typer(make.callbacks_app, name="callbacks")
+app.add_typer(make.make_app, name="make")
 app.command()(jobs.drain)
 
 

@@ -1,0 +1,68 @@
+"""Requests that are signed rather than keyed (Standard Webhooks): over the raw body, fresh, and taken once."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from starlette.concurrency import run_in_threadpool
+
+from models.make import SignedMessage
+from worker import db
+from worker.bridge.body import read_raw
+from worker.errors import Unauthorized
+from worker.settings import settings
+
+ID, SIGNATURE = "webhook-id", "webhook-signature"
+REMEMBERED = timedelta(minutes=15)
+"""Longer than a signature counts, five minutes before and after."""
+
+_LONGEST_ID = 200
+
+
+async def signed(request: Request) -> bool:
+    """Whether the request bears a good signature; False where it bears none, or none are taken.
+
+    Raises:
+        Unauthorized: it bears one that is wrong, too old, or was taken before.
+    """
+    secrets = settings().webhook_secrets
+    if secrets is None or SIGNATURE not in request.headers:
+        return False
+    raw = await read_raw(request)
+    await run_in_threadpool(_verify, raw, dict(request.headers), secrets.get_secret_value().split(","))
+    return True
+
+
+Signed = Annotated[bool, Depends(signed)]
+
+
+def _verify(raw: bytes, headers: dict[str, str], secrets: list[str]) -> None:
+    message_id = headers.get(ID, "")
+    if not any(_is_good(raw, headers, secret) for secret in secrets) or len(message_id) > _LONGEST_ID:
+        raise Unauthorized(
+            "The signature is wrong, or its timestamp is more than five minutes off. Sign the exact bytes of the "
+            "body as `id.timestamp.body`."
+        )
+    with db.transaction() as session:
+        if not _is_new(session, message_id):
+            raise Unauthorized(
+                f"Message {message_id!r} was taken before. Give each request an id of its own, and sign it afresh."
+            )
+
+
+def _is_good(raw: bytes, headers: dict[str, str], secret: str) -> bool:
+    try:
+        Webhook(secret).verify(raw, headers, json_parse=False)
+    except (WebhookVerificationError, ValueError, TypeError):  # the library raises all of these for bad headers
+        return False
+    return True
+
+
+def _is_new(session: Session, message_id: str) -> bool:
+    session.execute(delete(SignedMessage).where(SignedMessage.seen_at < func.now() - REMEMBERED))
+    new = insert(SignedMessage).values(id=message_id).on_conflict_do_nothing().returning(SignedMessage.id)
+    return session.scalar(new) is not None
