@@ -1,6 +1,6 @@
 """Servers and databases for tests: real ones, embedded unless `DATABASE_URL` and `REDIS_URL` name others.
 
-Every test that asks for `database` gets one of its own, cloned from a migrated template in about 50 ms.
+Every test that asks for `database` finds it migrated and empty; the tests of a process share it.
 """
 
 import os
@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.kept import Kept
 from worker import db, migrate, ring, servers
 from worker.settings import Settings, settings
 
@@ -99,17 +100,25 @@ def template(server_url, admin):
         yield make_url(url).database
 
 
+@pytest.fixture(scope="session")
+def kept(server_url, admin, template):
+    """The database that the tests of this process use one after the other."""
+    database = Kept(admin, server_url, template, f"columnline_test_{uuid.uuid4().hex[:12]}")
+    yield database
+    database.drop()
+
+
 @pytest.fixture
-def database(server_url, admin, template, monkeypatch):
-    """URL of a migrated database, which this process uses too. Bells are silent: no broker is asked for."""
-    for url in _database(server_url, admin, template):
-        monkeypatch.setenv("DATABASE_URL", url)
-        monkeypatch.setenv("REDIS_URL", NO_BROKER)
-        monkeypatch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers
-        monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
-        forget_cached()
-        yield url
-        forget_cached()
+def database(kept, monkeypatch):
+    """URL of a migrated, empty database, which this process uses too. Bells are silent: no broker is asked for."""
+    monkeypatch.setenv("DATABASE_URL", kept.url)
+    monkeypatch.setenv("REDIS_URL", NO_BROKER)
+    monkeypatch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers
+    monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
+    forget_cached()
+    yield kept.url
+    forget_cached()
+    kept.clean()
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ class RetryPolicy:
 def next_look(waited: timedelta, deadline: timedelta) -> timedelta:
     """How long until the next look for something missing: a quarter of the wait so far, from 1 to 15 s.
 
+    Where the deadline is long, looks are as far apart as a forty-fifth of it.
+
     The last look falls on the deadline itself, so nothing that came in time is overlooked.
     """
     longest = max(_LONGEST_LOOK, deadline / _LOOKS)

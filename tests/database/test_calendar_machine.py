@@ -32,7 +32,7 @@ from worker.calendar import desk
 from worker.calendar.release import release_due
 from worker.errors import ColumnlineError
 
-EXAMPLES, STEPS = 45, 28
+EXAMPLES, STEPS = 15, 28
 HUNT = int(os.environ.get("CALENDAR_EXAMPLES", "0"))
 """How many examples to try that no run has tried before; without it, always the same few."""
 DAILY = '{"days": "daily", "time": "09:00"}'

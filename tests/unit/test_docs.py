@@ -14,7 +14,7 @@ from worker.cli.output import Exit
 from worker.errors import ColumnlineError
 from worker.settings import Settings, env_name
 
-LONGEST = 450
+LONGEST = 480
 
 
 def descendants(kind):

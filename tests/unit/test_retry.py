@@ -52,7 +52,7 @@ def test_a_later_attempt_never_has_a_lower_ceiling(attempt):
 @given(seconds, seconds)
 def test_the_next_look_for_something_missing_is_never_beyond_the_deadline(waited, deadline):
     look = next_look(waited, deadline)
-    assert timedelta() <= look <= timedelta(seconds=15)
+    assert timedelta() <= look <= max(timedelta(seconds=15), timedelta(seconds=deadline.total_seconds() / 40))
     assert waited >= deadline or waited + look <= deadline
 
 

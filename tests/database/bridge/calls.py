@@ -70,7 +70,7 @@ class Call:
             if _is_text(schema):
                 yield "body", name
             elif _schema(schema).get("type") == "array":
-                for inner, inner_schema in _schema(schema["items"])["properties"].items():
+                for inner, inner_schema in _schema(_schema(schema)["items"]).get("properties", {}).items():
                     if (
                         inner_schema and _is_text(inner_schema)
                         if "type" in inner_schema or "anyOf" in inner_schema

@@ -20,6 +20,7 @@ from worker.settings import settings
 NORTHWIND = "6f0d5c1e-0000-4000-8000-000000000001"
 DOSSIER = "7a1e0000-0000-4000-8000-000000000001"
 BATCH = "7a1e0000-0000-4000-8000-000000000002"
+RERUN = "7a1e0000-0000-4000-8000-000000000003"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Bridge:
             "job_id": str(self.job_id),
             "dossier_id": DOSSIER,
             "batch_id": BATCH,
+            "rerun_id": RERUN,
             "client_id": "CLT_NORTHWIND_001",
         }
 
@@ -50,6 +52,8 @@ def shared_database(server_url, admin, template):
         for url in _database(server_url, admin, template):
             patch.setenv("DATABASE_URL", url)
             patch.setenv("REDIS_URL", NO_BROKER)
+            patch.setenv("COLUMNLINE_MAKE_MODE", "webhook")
+            patch.setenv("COLUMNLINE_MAKE_WEBHOOK_URL", "https://hook.eu1.make.com/none")  # no worker is there
             patch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers
             patch.setattr(ring.breaker, "_open_until", float("inf"))
             forget_cached()
@@ -80,6 +84,8 @@ def put_dossier():
             f"insert into batches (id, client_id, batch_number) values ({batch}) on conflict do nothing",
             f"""insert into dossiers (id, client_id, batch_id, run_id, company_name, pipeline_version, status,
                   release_date, release_at) values ({dossier}, '2099-01-20', '2099-01-20 12:00Z')""",
+            f"""insert into reruns (id, dossier_id, run_id, asked_by, state, ended_at)
+                  values ('{RERUN}', '{DOSSIER}', 'RUN_OF_A_RERUN', 'tests', 'failed', now())""",
             f"update v2_clients set drip_schedule = '{drip}'",
         ):
             session.connection().exec_driver_sql(statement)
