@@ -1,8 +1,8 @@
 """A stand-in for Make.com: a strict HTTP server that starts scenarios, takes hooks and callbacks, and can fail.
 
-In a thread of the test (`with standing_in() as make`), or as a process of its own: `python -m tests.makecom` prints
-its address as its first line. Whatever it receives is kept in order, and told at `GET /_seen`; `POST /_fault` has
-it fail from then on. HTTP/1.0: a connection carries one request.
+In a thread of the test (`with standing_in() as make`), or as a process of its own: `python -m tests.makecom`
+prints its address first. Whatever it receives is kept in order, and told at `GET /_seen`; `POST /_fault` has it
+fail from then on. HTTP/1.0: a connection carries one request.
 """
 
 import argparse
@@ -49,7 +49,7 @@ class MakeCom(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def fault(self, path, do, times=1, **more):
-        """Fail at requests to paths that begin so: `slow`, `status`, `drop` once accepted, `drop_unread`, `drip`."""
+        """Fail at paths that begin so: `slow`, `status`, `drop` once accepted, `drop_unread`, `drip`."""
         with self._changed:
             self._faults.append({"path": path, "do": do, "times": times} | more)
 

@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from models.jobs import Job
 from tests.database.machine import KIND, accept, ago, attempt, change, read
-from worker import claims, db, jobs, sweep
 from worker import attempt as attempts
+from worker import claims, db, jobs, sweep
 from worker.settings import settings
 from worker.turns import OUTSTANDING, next_of
 

@@ -1,0 +1,57 @@
+"""Fairness: a client's single run overtakes another's backlog, which no sweep is needed to drain."""
+
+import json
+
+from tests.conftest import SAMPLES
+from tests.system.runs import publish, published_once, rows, send
+from tests.system.stack import wait_until
+
+BACKLOG = 300
+BUSY = "CLT_NORTHWIND_001"
+SMALL, OF_ANOTHER = "run_composer", "run_nulls_and_types"
+TWIN = "TWIN_"
+NO_SWEEP = {"COLUMNLINE_SWEEP_INTERVAL": "3600", "COLUMNLINE_LEASE": "60", "COLUMNLINE_VISIBILITY_TIMEOUT": "90"}
+
+
+def register(system, number):
+    """Send a small run of the busy client, and copy it; returns the run ids of all."""
+    first = send(system, SMALL)
+    copied = rows(
+        """
+        with runs as (
+          insert into v2_runs (run_id, client_id, status, seed_data, triggered_by)
+          select :twin || place, client_id, status, seed_data, triggered_by
+          from v2_runs, generate_series(2, :number) as place where run_id = :first returning run_id
+        ), steps as (
+          insert into v2_pipeline_logs (step_id, run_id, step_name, status, output, completed_at)
+          select :twin || place || '/' || step_id, :twin || place, step_name, status, output, completed_at
+          from v2_pipeline_logs, generate_series(2, :number) as place where run_id = :first
+        )
+        select run_id from runs
+        """,
+        twin=TWIN,
+        number=number,
+        first=first,
+    )
+    return [first, *(run_id for (run_id,) in copied)]
+
+
+def publish_many(system, run_ids):
+    answer = system.http.post("/publish", json={"runs": [{"run_id": run_id} for run_id in run_ids]})
+    assert answer.raise_for_status().json()["accepted"] == len(run_ids)
+
+
+def test_a_single_run_overtakes_another_clients_backlog_and_the_backlog_drains_without_a_sweep(stack):
+    client = json.loads((SAMPLES / f"{SMALL}.json").read_text())["run"]["client_id"]
+    assert client == BUSY != json.loads((SAMPLES / f"{OF_ANOTHER}.json").read_text())["run"]["client_id"]
+    with stack("bridge", **NO_SWEEP) as system:
+        busy = register(system, BACKLOG)
+        publish_many(system, busy)
+        single = send(system, OF_ANOTHER)
+        publish(system, single)
+        system.start("worker", "worker2")
+        wait_until(lambda: rows("select count(*) from jobs where state <> 'done'") == [(0,)], "all to be done", 50)
+    order = [run_id for (run_id,) in rows("select key from jobs order by settled_at")]
+    assert order.index(single) < BACKLOG * 0.05
+    assert published_once([*busy, single])
+    assert rows("select max(rings) from jobs") == [(0,)], "no sweep rang"
