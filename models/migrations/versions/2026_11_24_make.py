@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from models.migrations.steps import build_indexes, drop_indexes, make_private
+
 revision = "make"
 down_revision = "client_config"
 branch_labels = None
@@ -43,14 +45,7 @@ TABLES = (
     "create index if not exists signed_messages_seen_at_idx on signed_messages (seen_at)",
 )
 
-PRIVATE = tuple(
-    statement
-    for table in ("reruns", "gone_callbacks", "signed_messages")
-    for statement in (
-        f"revoke all on {table} from public",
-        f"alter table {table} enable row level security",
-    )
-)
+PRIVATE = ("reruns", "gone_callbacks", "signed_messages")
 
 INDEXES = {
     "jobs_rung_idx": "index {} on jobs (client_id) where state = 'queued' and rung_at is not null",
@@ -60,19 +55,14 @@ INDEXES = {
 
 def upgrade() -> None:
     """Add the column, tables and indexes."""
-    for statement in (*TABLES, *PRIVATE):
+    for statement in TABLES:
         op.execute(statement)
-    with op.get_context().autocommit_block():
-        for name, definition in INDEXES.items():
-            # One that was interrupted is INVALID: it would be taken for the real one.
-            op.execute(f"drop index concurrently if exists {name}")
-            op.execute(f"create {definition.format(name).replace('index', 'index concurrently', 1)}")
+    make_private(PRIVATE)
+    build_indexes(INDEXES)
 
 
 def downgrade() -> None:
     """Take back all of it."""
-    with op.get_context().autocommit_block():
-        for name in INDEXES:
-            op.execute(f"drop index concurrently if exists {name}")
+    drop_indexes(INDEXES)
     op.execute("drop table if exists reruns, gone_callbacks, signed_messages")
     op.execute("alter table v2_clients drop column if exists callback_url")

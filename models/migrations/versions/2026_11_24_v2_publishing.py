@@ -6,6 +6,8 @@ added NOT VALID and validated after, indexes on existing tables are built concur
 
 from alembic import op
 
+from models.migrations.steps import build_indexes, drop_indexes, make_private
+
 revision = "v2_publishing"
 down_revision = "v1_baseline"
 branch_labels = None
@@ -106,16 +108,7 @@ TABLES = (
     )""",
 )
 
-# The app may reach the schema through roles of its own (PostgREST grants by default): these tables are
-# nobody's but the owner's, and row level security without a policy says so twice.
-PRIVATE = tuple(
-    statement
-    for table in ("jobs", "job_attempts", "api_keys")
-    for statement in (
-        f"revoke all on {table} from public",
-        f"alter table {table} enable row level security",
-    )
-)
+PRIVATE = ("jobs", "job_attempts", "api_keys")
 
 INDEXES = {
     "dossiers_run_id_key": "unique index {} on dossiers (run_id) where run_id is not null",
@@ -125,21 +118,17 @@ INDEXES = {
 
 def upgrade() -> None:
     """Add columns, tables and indexes."""
-    for statement in (*COLUMNS, FOREIGN_KEY, *TABLES, *PRIVATE):
+    for statement in (*COLUMNS, FOREIGN_KEY, *TABLES):
         op.execute(statement)
+    make_private(PRIVATE)
     with op.get_context().autocommit_block():
         op.execute("alter table v2_clients validate constraint v2_clients_production_client_id_fkey")
-        for name, definition in INDEXES.items():
-            # One that was interrupted is INVALID: it would be taken for the real one.
-            op.execute(f"drop index concurrently if exists {name}")
-            op.execute(f"create {definition.format(name).replace('index', 'index concurrently', 1)}")
+    build_indexes(INDEXES)
 
 
 def downgrade() -> None:
     """Take back all of it: V1 rows are then exactly as before; V2 dossiers stay, as plain rows."""
-    with op.get_context().autocommit_block():
-        for name in INDEXES:
-            op.execute(f"drop index concurrently if exists {name}")
+    drop_indexes(INDEXES)
     op.execute("drop table if exists job_attempts, jobs, api_keys")
     op.execute("alter table v2_clients drop column if exists production_client_id")
     op.execute("alter table v2_runs drop column if exists expected_contacts, drop column if exists batch_number")
