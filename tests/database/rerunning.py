@@ -1,4 +1,4 @@
-"""What tests of reruns share: a dossier to run again, asking and looking, time that passes, the pipeline's part."""
+"""What tests of reruns share: a dossier to run again, asking, looking, passing time, the pipeline's part."""
 
 import json
 

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from models.jobs import Scope
 from models.production import Client
 from worker import db, keys
+from worker.cli import demo_rerun
 from worker.cli.imports import import_clients
 from worker.cli.output import Exit, err, out, painted, reporting_errors, table
 from worker.cli.up import Concurrency, DataDir, prepare, run
@@ -26,6 +27,7 @@ from worker.settings import env_name, settings
 SAMPLES = Path(__file__).parents[2] / "tests" / "samples"
 OUTPUTS_DEADLINE = "2"
 AGAIN = "run_same_company_again"
+RERUN = "run_composer"
 MAPPED_TO = "northwind-steel"
 TIMED_RUNS = 20
 _WAIT = 25
@@ -41,24 +43,32 @@ def demo(
         os.environ.setdefault(env_name("outputs_deadline"), OUTPUTS_DEADLINE)
         settings.cache_clear()
         documents = list(_read(samples))
-        address = prepare(0, data_dir)
-        key_name, key = _prepare_database(json.loads((samples / "clients.json").read_text()))
-        failures: list[str] = []
-        said = settings().data_dir / "demo.log"
-        said.parent.mkdir(parents=True, exist_ok=True)
-        out.print(f"Starting the bridge, a worker and beat at {address}. What they say goes to {said}.")
-        with said.open("w") as log:
-            run(
-                address,
-                concurrency,
-                once_ready=lambda: failures.extend(_play(address, key_name, key, documents)),
-                write=lambda line: print(line, file=log, flush=True),
-            )
-        for failure in failures:
-            err.print(failure, style="red", markup=False)
-        if failures:
-            raise typer.Exit(Exit.FAILED)
-        _print_where_to_look(documents[0]["run"]["run_id"])
+        with demo_rerun.make_com(SAMPLES.parents[1]) as make:
+            _demonstrate(samples, documents, make, data_dir, concurrency)
+
+
+def _demonstrate(
+    samples: Path, documents: list[dict[str, Any]], make: str, data_dir: Path | None, concurrency: int
+) -> None:
+    """Start everything, play, stop everything, and tell where to look; or exit with status 1."""
+    address = prepare(0, data_dir)
+    key_name, key = _prepare_database(json.loads((samples / "clients.json").read_text()))
+    failures: list[str] = []
+    said = settings().data_dir / "demo.log"
+    said.parent.mkdir(parents=True, exist_ok=True)
+    out.print(f"Starting the bridge, a worker and beat at {address}. What they say goes to {said}.")
+    with said.open("w") as log:
+        run(
+            address,
+            concurrency,
+            once_ready=lambda: failures.extend(_play(address, make, key_name, key, documents)),
+            write=lambda line: print(line, file=log, flush=True),
+        )
+    for failure in failures:
+        err.print(failure, style="red", markup=False)
+    if failures:
+        raise typer.Exit(Exit.FAILED)
+    _print_where_to_look(documents[0]["run"]["run_id"])
 
 
 def _read(samples: Path) -> Iterator[dict[str, Any]]:
@@ -101,7 +111,7 @@ def _prepare_database(clients: dict[str, Any]) -> tuple[str, str]:
         return name, keys.create(session, name, Scope.OPS)
 
 
-def _play(address: str, key_name: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
+def _play(address: str, make: str, key_name: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
     """Send every run, tell what became of it, and return what did not go as expected. The key is no good after."""
     failures = []
     with httpx2.Client(base_url=f"{address}/columnline", headers={"X-API-Key": key}, timeout=60) as http:
@@ -116,6 +126,8 @@ def _play(address: str, key_name: str, key: str, documents: list[dict[str, Any]]
         if failure := _map(http, documents, shown):
             failures.append(failure)
         out.print(shown)
+        if failure := _rerun(http, make, documents):
+            failures.append(failure)
         _print_latency(http, next(document for document in documents if document["name"] == "run_clean"))
     with db.transaction() as session:
         keys.revoke(session, key_name)
@@ -172,6 +184,21 @@ def _map(http: httpx2.Client, documents: list[dict[str, Any]], shown: Any) -> st
         held["name"], painted(outcome), f"its client was mapped: {mapped['released_jobs']} held job goes on"
     )
     return None if outcome == "ready" else f"{held['name']} after mapping: {answer}"
+
+
+def _rerun(http: httpx2.Client, make: str, documents: list[dict[str, Any]]) -> str | None:
+    """Have one of the samples run again, all the way round; returns what did not go as expected."""
+    document = next(document for document in documents if document["name"] == RERUN)
+    dossier_id = http.get(f"/runs/{document['run']['run_id']}").json()["job"]["dossier_id"]
+    shown = table("step", "outcome", title=f"\nA rerun of {RERUN}, with a stand-in for Make.com")
+    try:
+        for step, outcome in demo_rerun.play(http, make, dossier_id, document):
+            shown.add_row(step, outcome)
+    except AssertionError as error:
+        return f"the rerun of {RERUN}: {error}"
+    finally:
+        out.print(shown)
+    return None
 
 
 def _print_latency(http: httpx2.Client, document: dict[str, Any]) -> None:
