@@ -84,9 +84,15 @@ class Job(Base):
         CheckConstraint("attempt between 0 and max_attempts", name="attempt"),
         Index("jobs_due_idx", "run_at", postgresql_where=text("state in ('queued', 'waiting')")),
         Index("jobs_leased_until_idx", "leased_until", postgresql_where=text("state = 'running'")),
-        Index("jobs_rung_idx", "client_id", postgresql_where=text("state = 'queued' and rung_at is not null")),
         Index(
-            "jobs_unrung_idx", "client_id", "run_at", postgresql_where=text("state = 'queued' and rung_at is null")
+            "jobs_rung_idx", "client_id", "kind", postgresql_where=text("state = 'queued' and rung_at is not null")
+        ),
+        Index(
+            "jobs_unrung_idx",
+            "client_id",
+            "kind",
+            "run_at",
+            postgresql_where=text("state = 'queued' and rung_at is null"),
         ),
         Index("jobs_held_idx", "client_id", postgresql_where=text("state = 'held'")),
         Index("jobs_created_at_idx", "created_at", "id"),

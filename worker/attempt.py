@@ -176,16 +176,16 @@ def holding(
             except Exception as exc:  # noqa: BLE001 - the one place that turns exceptions into outcomes
                 outcome = _settle(attempt, exc, rules, on_error)
         if held.starving and held.client_id is not None:
-            _ring_next(held.client_id)
+            _ring_next(held.client_id, held.kind)
         if outcome is not None:
             raise _for_celery(outcome)
 
 
-def _ring_next(client_id: str) -> None:
+def _ring_next(client_id: str, kind: str) -> None:
     """Ring for the client's next jobs, now that one of those rung for is worked off."""
     try:
         with db.transaction() as session:
-            due = turns.next_of(session, client_id)
+            due = turns.next_of(session, client_id, kind)
     except DBAPIError as error:
         log.warning("turn_failed", error=type(error).__name__)  # the sweep rings for them
         return

@@ -75,7 +75,10 @@ _PUBLISH: list[Field] = [
         "options": [{"label": "The company's newest", "value": "auto"}, {"label": "None", "value": "none"}],
     },
     {"name": "supersedes_run_id", "type": "text", "label": "Supersedes run"},
+    {"name": "supersedes_dossier_id", "type": "text", "label": "Supersedes dossier"},
+    {"name": "default_list_id", "type": "text", "label": "List ID"},
     {"name": "batch_number", "type": "text", "label": "Batch"},
+    {"name": "callback_url", "type": "url", "label": "Callback URL"},
     {"name": "republish", "type": "boolean", "label": "Assemble again"},
 ]
 _PUBLISH_BODY = {f["name"]: f"{{{{parameters.{f['name']}}}}}" for f in _PUBLISH if f["name"] != "run_id"}
@@ -147,6 +150,7 @@ def app_files(url: str) -> dict[str, str]:
                 "error": {
                     "type": "RuntimeError",
                     "message": "[{{statusCode}}] {{body.code}}: {{body.detail}}",
+                    "400": {"type": "BundleValidationError", "message": "{{body.detail}}"},
                     "401": {"type": "AccountValidationError", "message": "{{body.detail}}"},
                     "403": {"type": "AccountValidationError", "message": "{{body.detail}}"},
                     "404": {"type": "BundleValidationError", "message": "{{body.detail}}"},
@@ -157,11 +161,11 @@ def app_files(url: str) -> dict[str, str]:
             },
             "log": {"sanitize": ["request.headers.x-api-key"]},
         },
-        "connections/key/parameters.iml.json": [
+        "connections/key/params.iml.json": [
             {"name": "apiKey", "type": "password", "label": "API key", "required": True}
         ],
         "connections/key/communication.iml.json": {
-            "url": "/jobs",
+            "url": f"{url.rstrip('/')}/columnline/jobs",  # a connection has no base
             "method": "GET",
             "qs": {"limit": 1},
             "headers": {"X-API-Key": "{{parameters.apiKey}}"},
@@ -199,7 +203,7 @@ def _manifest() -> dict[str, Any]:
                 "key": {
                     "label": f"{LABEL} key",
                     "connectionType": "basic",
-                    "codeFiles": _code("connections/key", ("communication", "parameters")),
+                    "codeFiles": _code("connections/key", ("communication", "params")),
                 }
             },
             "webhook": {

@@ -54,7 +54,7 @@ def accept(
         payload=payload,
         max_attempts=attempts_of(kind, config),
         deadline_at=func.now() + timedelta(seconds=config.job_deadline),
-        rung_at=case((turns.outstanding(client_id) < turns.OUTSTANDING, func.now())),
+        rung_at=case((turns.outstanding(client_id, kind) < turns.OUTSTANDING, func.now())),
     )
     created = session.scalars(fresh.on_conflict_do_nothing().returning(Job)).one_or_none()
     if created is not None:
@@ -110,8 +110,8 @@ def restart(
             deadline_at=func.now() + timedelta(seconds=config.job_deadline),
             waiting_since=null(),
             leased_until=null(),
-            rung_at=func.now(),
-            rings=1,
+            rung_at=case((turns.outstanding(Job.client_id, Job.kind) < turns.OUTSTANDING, func.now())),
+            rings=0,
             held_reason=null(),
             error=null(),
             warnings=[],

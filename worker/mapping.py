@@ -108,7 +108,8 @@ def map_client(
         .execution_options(synchronize_session=False)
     )
     released = release_mapped(session, config, v2_client_id)
-    first = turns.next_of(session, v2_client_id)
+    kinds = sorted({job.kind for job in released})
+    first = [job for kind in kinds for job in turns.next_of(session, v2_client_id, kind)]
     mapped = Mapped(
         v2_client_id=v2_client_id,
         production_client_id=target,

@@ -193,7 +193,11 @@ class Settings(BaseSettings):
     @field_validator("callback_secret", "webhook_secrets")
     @classmethod
     def _secrets(cls, secret: SecretStr | None) -> SecretStr | None:
-        found = [] if secret is None else [part.strip() for part in secret.get_secret_value().split(",")]
+        found = (
+            []
+            if secret is None or not secret.get_secret_value().strip()
+            else [part.strip() for part in secret.get_secret_value().split(",")]
+        )
         for part in found:
             try:
                 Webhook(part)

@@ -119,7 +119,7 @@ def to_ring(session: Session, base: timedelta) -> list[Job]:
     )
     rested = rests.label("rested")
     order = (rested, Job.run_at, Job.id)  # those with a bell under way come first, and are counted
-    turn = func.row_number().over(partition_by=Job.client_id, order_by=order).label("turn")
+    turn = func.row_number().over(partition_by=(Job.client_id, Job.kind), order_by=order).label("turn")
     ranked = (
         select(Job.id, Job.run_at, turn, rested)
         .where(Job.state.in_(DUE), Job.run_at <= func.now())

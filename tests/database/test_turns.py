@@ -49,7 +49,7 @@ def claim(job_id):
 
 def take_turn(client_id="A"):
     with db.transaction() as session:
-        return [job.id for job in next_of(session, client_id)]
+        return [job.id for job in next_of(session, client_id, KIND)]
 
 
 def swept():
@@ -170,6 +170,8 @@ def test_the_sweep_gives_each_client_its_turn_before_anyones_second(monkeypatch)
     for ids in first.values():
         for job_id in ids:
             change(job_id, rung_at=None)
+    for place, job_id in enumerate(first["A"]):
+        change(job_id, run_at=ago(900 - place))
     rung = swept()
     assert {ids[0] for ids in first.values()} < set(rung)
     assert len(rung) == 4
@@ -183,6 +185,14 @@ def test_the_sweep_rings_for_no_more_of_a_client_than_may_be_under_way():
     assert set(swept()) == set(ids[OUTSTANDING : OUTSTANDING + 2])
     assert swept() == []
     assert len(under_way()) == OUTSTANDING
+
+
+def test_a_job_that_is_due_since_long_waits_for_its_turn_too():
+    ids = many(OUTSTANDING + 1)
+    change(ids[-1], run_at=ago(900))
+    assert swept() == []
+    claim(ids[0])
+    assert swept() == [ids[-1]]
 
 
 def test_lost_bells_are_rung_again_after_their_pause_and_not_for_others_in_their_place():

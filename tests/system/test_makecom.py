@@ -105,5 +105,5 @@ def test_the_callback_of_a_publish_that_failed_is_rung_for_without_beat(stack):
         system.http.post(f"/runs/{run_id}/outputs", json={"outputs": [bad]}).raise_for_status()
         publish(system, run_id, callback_url=f"{make.url}/callback")
         wait_until(lambda: rows("select 1 from jobs where kind = 'callback.send'"), "the publish to fail")
-        (message,) = wait_until(lambda: make.to("/callback"), "the callback", seconds=15)
+        (message,) = wait_until(lambda: make.to("/callback"), "the callback", seconds=10)
         assert (message["verified"], json.loads(message["body"])["status"]) == (True, "error")

@@ -131,7 +131,7 @@ def test_every_link_leads_to_a_heading():
 
 def test_every_make_target_that_the_text_names_exists():
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"\bmake (demo|up|test|check)\b", TEXT))
+    named = set(re.findall(r"\bmake (demo|up|test|check|bench)\b", TEXT))
     assert named == targets
 
 

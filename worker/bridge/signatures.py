@@ -1,11 +1,13 @@
 """Requests that are signed rather than keyed (Standard Webhooks): over the raw body, fresh, and taken once."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from starlette.concurrency import run_in_threadpool
@@ -13,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from models.make import SignedMessage
 from worker import db
 from worker.bridge.body import read_raw
-from worker.errors import Unauthorized
+from worker.errors import Unauthorized, Unavailable
 from worker.settings import settings
 
 ID, SIGNATURE = "webhook-id", "webhook-signature"
@@ -23,18 +25,25 @@ REMEMBERED = timedelta(minutes=15)
 _LONGEST_ID = 200
 
 
-async def signed(request: Request) -> bool:
+async def signed(request: Request) -> AsyncIterator[bool]:
     """Whether the request bears a good signature; False where it bears none, or none are taken.
+
+    A message that met an outage is forgotten again: its answer says to send the same once more.
 
     Raises:
         Unauthorized: it bears one that is wrong, too old, or was taken before.
     """
     secrets = settings().webhook_secrets
     if secrets is None or SIGNATURE not in request.headers:
-        return False
+        yield False
+        return
     raw = await read_raw(request)
     await run_in_threadpool(_verify, raw, dict(request.headers), secrets.get_secret_value().split(","))
-    return True
+    try:
+        yield True
+    except (Unavailable, SQLAlchemyError):
+        await run_in_threadpool(_forget, request.headers[ID])
+        raise
 
 
 Signed = Annotated[bool, Depends(signed)]
@@ -60,6 +69,11 @@ def _is_good(raw: bytes, headers: dict[str, str], secret: str) -> bool:
     except (WebhookVerificationError, ValueError, TypeError):  # the library raises all of these for bad headers
         return False
     return True
+
+
+def _forget(message_id: str) -> None:
+    with db.transaction() as session:
+        session.execute(delete(SignedMessage).where(SignedMessage.id == message_id))
 
 
 def _is_new(session: Session, message_id: str) -> bool:

@@ -48,8 +48,8 @@ TABLES = (
 PRIVATE = ("reruns", "gone_callbacks", "signed_messages")
 
 INDEXES = {
-    "jobs_rung_idx": "index {} on jobs (client_id) where state = 'queued' and rung_at is not null",
-    "jobs_unrung_idx": "index {} on jobs (client_id, run_at) where state = 'queued' and rung_at is null",
+    "jobs_rung_idx": "index {} on jobs (client_id, kind) where state = 'queued' and rung_at is not null",
+    "jobs_unrung_idx": "index {} on jobs (client_id, kind, run_at) where state = 'queued' and rung_at is null",
 }
 
 
