@@ -1,12 +1,10 @@
 """Tell a scenario how its publish ended."""
 
-from typing import Any
-
 from sqlalchemy.orm import Session
 
 from models.jobs import JobKind
 from worker import callbacks
-from worker.attempt import JobFailed, holding
+from worker.attempt import Ending, JobFailed, holding
 from worker.celery import app
 from worker.claims import Claim
 from worker.db import transaction
@@ -35,7 +33,7 @@ def send_callback(*, job_id: str, run_id: str = "") -> None:
             attempt.complete(session, {"http_status": status})
 
 
-def _note_gone(session: Session, claim: Claim, error: ColumnlineError) -> dict[str, Any] | None:
+def _note_gone(session: Session, claim: Claim, error: ColumnlineError) -> Ending:
     if isinstance(error, CallbackGone):
         callbacks.mark_gone(session, claim.payload["url"])
-    return None
+    return Ending()

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.jobs import JobKind
 from models.make import Rerun, RerunState
 from worker import makecom, reruns
-from worker.attempt import Attempt, JobFailed, holding
+from worker.attempt import Attempt, Ending, JobFailed, holding
 from worker.celery import app
 from worker.claims import Claim
 from worker.db import transaction
@@ -78,7 +78,7 @@ def _look(attempt: Attempt, rerun: Rerun) -> None:
     )
 
 
-def _note_end(session: Session, claim: Claim, error: ColumnlineError) -> dict[str, Any] | None:
+def _note_end(session: Session, claim: Claim, error: ColumnlineError) -> Ending:
     state = RerunState.TIMED_OUT if isinstance(error, RerunTimedOut) else RerunState.FAILED
     reruns.ended_badly(session, Rerun.id == UUID(claim.payload["rerun_id"]), error, state)
-    return None
+    return Ending()

@@ -23,6 +23,7 @@ from models.values import ContactDraft, Draft
 from tasks.load import LoadedRun, load_run
 from tasks.placing import Placing, placing
 from worker import batches, callbacks, lists, reruns
+from worker.attempt import Ending
 from worker.batches import StoredBatch
 from worker.calendar.release import note, show
 from worker.claims import Claim
@@ -180,25 +181,25 @@ def tell_others(session: Session, claim: Claim, run: LoadedRun, order: PublishOr
     Returns:
         The jobs that do so: ring for them after the commit.
     """
-    callback = callbacks.order(session, settings(), claim, order.callback_url or run.callback_url)
     rerun = reruns.published(session, order.run_id) if run.rerun_of else None
-    return [job for job in (callback, rerun) if job is not None]
+    return [*_callback(session, claim, order.callback_url or run.callback_url), *([rerun] if rerun else [])]
 
 
-def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[str, Any] | None:
+def store_error(session: Session, claim: Claim, error: ColumnlineError) -> Ending:
     """Write what became of a run that cannot be published: a hidden `error` dossier, a failed run, the count.
 
-    Never over a dossier that was published: a failed republish leaves that as it is. Returns the job's result,
-    or None where the run or its client is not there to write for.
+    Never over a dossier that was published: a failed republish leaves that as it is. Where the run or its client
+    is not there, there is nothing to write but the news of it.
     """
     order = PublishOrder.model_validate(claim.payload)
     try:
         run = load_run(session, order.run_id, settings().client_mapping)
     except (Permanent, Held):
-        return None
-    callbacks.order(session, settings(), claim, order.callback_url or run.callback_url)
+        reruns.ended_badly(session, Rerun.run_id == order.run_id, error, RerunState.FAILED)
+        return Ending(bells=_callback(session, claim, order.callback_url))
+    bells = _callback(session, claim, order.callback_url or run.callback_url)
     if not run.is_new:
-        return {"dossier_id": str(run.input.dossier_id)}
+        return Ending({"dossier_id": str(run.input.dossier_id)}, bells)
     batch = choose_batch(session, run, order)
     statement = insert(Dossier).values(
         id=run.input.dossier_id,
@@ -225,7 +226,12 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> dict[
     if run.rerun_of is not None:
         reruns.ended_badly(session, Rerun.run_id == order.run_id, error, RerunState.FAILED)
     _count(session, run, batch)
-    return result_of(run, batch)
+    return Ending(result_of(run, batch), bells)
+
+
+def _callback(session: Session, claim: Claim, url: str | None) -> tuple[Job, ...]:
+    job = callbacks.order(session, settings(), claim, url)
+    return () if job is None else (job,)
 
 
 def result_of(run: LoadedRun, batch: StoredBatch | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
-from models.jobs import AttemptOutcome
+from models.jobs import AttemptOutcome, Job
 from models.values import Notice
 from worker import claims, db, logs, turns
 from worker.claims import Claim, Fenced
@@ -36,8 +36,17 @@ log = logs.get(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-OnError = Callable[[Session, Claim, ColumnlineError], dict[str, Any] | None]
-"""What a kind does, in the transaction that records its error; returns the job's `result`."""
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a kind did about its job's error: the job's `result`, and the jobs to ring for after the commit."""
+
+    result: dict[str, Any] | None = None
+    bells: tuple[Job, ...] = ()
+
+
+OnError = Callable[[Session, Claim, ColumnlineError], Ending]
+"""What a kind does, in the transaction that records its error."""
 
 _STEP_TRIES = 3
 _in_step = Retrying(
@@ -237,8 +246,10 @@ def _settle(attempt: Attempt, exc: BaseException, rules: Rules, on_error: OnErro
     try:
         with db.transaction() as session:
             claims.fence(session, attempt.claim)
-            result = _run_hook(session, attempt.claim, outcome, on_error)
-            claims.settle(session, attempt.claim, outcome, step=attempt.at, timings=attempt.timings, result=result)
+            ending = _run_hook(session, attempt.claim, outcome, on_error)
+            claims.settle(
+                session, attempt.claim, outcome, step=attempt.at, timings=attempt.timings, result=ending.result
+            )
     except Fenced:
         # The commit went through although its answer was lost, or the job was taken back.
         log.warning("job_fenced", step=attempt.at)
@@ -247,12 +258,13 @@ def _settle(attempt: Attempt, exc: BaseException, rules: Rules, on_error: OnErro
         if is_outage(failure):
             raise _later("the database is away; the lease runs out, and the sweep hands the job on") from None
         raise
+    ring(*ending.bells)
     return outcome
 
 
-def _run_hook(session: Session, held: Claim, outcome: Outcome, on_error: OnError | None) -> dict[str, Any] | None:
+def _run_hook(session: Session, held: Claim, outcome: Outcome, on_error: OnError | None) -> Ending:
     if on_error is None or outcome.kind is not AttemptOutcome.ERROR:
-        return None
+        return Ending()
     try:
         with session.begin_nested():
             return on_error(session, held, outcome.error)
@@ -263,7 +275,7 @@ def _run_hook(session: Session, held: Claim, outcome: Outcome, on_error: OnError
         log.error(  # noqa: TRY400 - its text may quote a row
             "error_hook_failed", kind=held.kind, error=type(exc).__name__, trace=logs.trace(exc)
         )
-        return None
+        return Ending()
 
 
 def _exhausted(held: Claim) -> Internal:

@@ -39,6 +39,7 @@ def order(session: Session, config: Settings, publish: Claim, url: str | None) -
             "url": url,
             "run_id": publish.payload["run_id"],
             "publish_job_id": str(publish.job_id),
+            "publish_epoch": publish.epoch,
         },
     )
     return job
@@ -50,10 +51,10 @@ def message(
     """The body and the headers of a callback: the publish's job answer as it is now, signed if a secret is set.
 
     The id is the callback's own, the same at every try: a receiver knows a message by it. None where the publish
-    is on its way again: its next end has a callback of its own.
+    has begun again since: its next end has a callback of its own.
     """
     publish = jobs.get(session, UUID(callback.payload["publish_job_id"]))
-    if publish.state not in SETTLED:
+    if publish.state not in SETTLED or publish.epoch != callback.payload["publish_epoch"]:
         return None
     answer = answers.answer(session, publish, base_url=answers.base_url(config, "/"))
     body = answer.model_dump_json().encode()

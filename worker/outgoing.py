@@ -7,7 +7,9 @@ of a name server counts. Redirects are not followed, and little of an answer is 
 
 import fnmatch
 import ipaddress
+import re
 import socket
+import ssl
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,6 +25,8 @@ CONNECT_TIME, READ_TIME, TOTAL_TIME = 5.0, 10.0, 20.0
 MOST_READ = 65_536
 LONGEST_URL = 2000
 _GONE = 410
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def check_url(url: str, hosts: str) -> None:
@@ -59,7 +63,7 @@ def post(url: str, body: bytes, headers: Mapping[bytes | str, bytes | str], host
     check_url(url, hosts)
     timeouts = {"connect": CONNECT_TIME, "read": READ_TIME, "write": READ_TIME, "pool": CONNECT_TIME}
     until = time.monotonic() + TOTAL_TIME
-    backend = Guarded({part.strip().lower() for part in hosts.split(",")})
+    backend = Guarded({part.strip().lower() for part in hosts.split(",")}, until)
     try:
         with (
             httpcore2.ConnectionPool(network_backend=backend, keepalive_expiry=0) as pool,
@@ -71,7 +75,7 @@ def post(url: str, body: bytes, headers: Mapping[bytes | str, bytes | str], host
         raise
     except (httpcore2.TimeoutException, TimeoutError):
         raise CallbackFailed(f"{_shown(url)} did not answer in time.", field="callback_url") from None
-    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError, UnicodeError) as error:
         raise CallbackFailed(
             f"{_shown(url)} could not be reached ({type(error).__name__}).", field="callback_url"
         ) from None
@@ -91,8 +95,9 @@ def post(url: str, body: bytes, headers: Mapping[bytes | str, bytes | str], host
 class Guarded(httpcore2.NetworkBackend):
     """Connects to public addresses only, and to the literal ones that are allowed."""
 
-    def __init__(self, allowed: Iterable[str]) -> None:
+    def __init__(self, allowed: Iterable[str], until: float) -> None:
         self._allowed = frozenset(allowed)
+        self._until = until
         self._plain = httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -103,7 +108,7 @@ class Guarded(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore2.NetworkStream:
-        """Connect to the first address of the host, if every one of them may be connected to.
+        """Connect to the first address of the host that answers, if every one of them may be connected to.
 
         Raises:
             CallbackRefused: one of them is private.
@@ -118,7 +123,51 @@ class Guarded(httpcore2.NetworkBackend):
                 "was sent.",
                 field="callback_url",
             )
-        return self._plain.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        failed: Exception = OSError("no address")
+        for address in dict.fromkeys(addresses):
+            try:
+                stream = self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failed = error
+            else:
+                return InTime(stream, self._until)
+        raise failed
+
+
+class InTime(httpcore2.NetworkStream):
+    """A connection on which nothing waits beyond a moment, however the other side spreads its answer."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, until: float) -> None:
+        self._stream = stream
+        self._until = until
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what there is, before the moment."""
+        return self._stream.read(max_bytes, self._left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write it, before the moment."""
+        self._stream.write(buffer, self._left(timeout))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        """The same connection, encrypted."""
+        return InTime(self._stream.start_tls(ssl_context, server_hostname, self._left(timeout)), self._until)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the connection tells of itself."""
+        return self._stream.get_extra_info(info)
+
+    def _left(self, timeout: float | None) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left if timeout is None else min(left, timeout)
 
 
 def _read_a_little(pieces: Iterable[bytes], until: float) -> None:
@@ -138,11 +187,8 @@ def _parts(url: str) -> tuple[Any, str]:
         host, _ = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         raise _refused(url, "it is no URL") from None
-    if (
-        not host
-        or len(url) > LONGEST_URL
-        or any(character.isspace() or ord(character) < ord(" ") for character in url)
-    ):
+    named = _is_literal(host) or all(_LABEL.fullmatch(label) for label in host.split("."))
+    if not host or not named or len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise _refused(url, "it is no URL")
     if parts.username or parts.password:
         raise _refused(url, "it holds a user or a password")
@@ -162,6 +208,8 @@ def _is_public(address: str) -> bool:
     found: Any = ipaddress.ip_address(address)
     if found.version == 6:  # noqa: PLR2004 - IPv6
         found = found.ipv4_mapped or found.sixtofour or _of_nat64(found) or found
+        if found.version == 6 and found not in _GLOBAL_UNICAST:  # noqa: PLR2004 - IPv6
+            return False
     return bool(found.is_global and not found.is_multicast)
 
 

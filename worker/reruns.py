@@ -23,7 +23,14 @@ from worker.answers import ErrorAnswer
 from worker.batches import open_for
 from worker.clients import is_production_client
 from worker.dossiers import not_found
-from worker.errors import ClientAmbiguous, ClientUnmapped, ColumnlineError, RerunNotFound, RerunUnavailable
+from worker.errors import (
+    ClientAmbiguous,
+    ClientNotFound,
+    ClientUnmapped,
+    ColumnlineError,
+    RerunNotFound,
+    RerunUnavailable,
+)
 from worker.settings import MakeMode, Settings
 
 
@@ -71,6 +78,7 @@ def ask(
     Raises:
         DossierNotFound: no such dossier.
         RerunUnavailable: Make.com is not set up, or the dossier says nothing to start from.
+        ClientNotFound: `client_id` does not lead to the dossier's client.
         ClientUnmapped, ClientAmbiguous: a V1 dossier's client has no v2 client, or several.
     """
     check_set_up(config)
@@ -90,7 +98,9 @@ def ask(
         raise not_found(dossier_id)
     if (found := _open(session, dossier_id)) is not None:
         return found, None
-    v2_client_id = client_id or source.v2_client_id or _v2_client(session, config, source.client_id)
+    v2_client_id = (None if client_id else source.v2_client_id) or _v2_client(
+        session, config, source.client_id, client_id
+    )
     seed = source.seed_data or {"company_name": source.company_name, "domain": source.company_domain}
     run_id = f"RUN_{datetime.now(UTC):%Y%m%d_%H%M%S}_{uuid4().hex[:8]}"
     new = insert(Rerun).values(
@@ -162,7 +172,7 @@ def sending(session: Session, rerun_id: UUID) -> bool:
     """Note that Make.com is about to be told; False where it may have been told before: it is told once."""
     statement = (
         update(Rerun)
-        .where(Rerun.id == rerun_id, Rerun.sent_at.is_(None))
+        .where(Rerun.id == rerun_id, Rerun.sent_at.is_(None), Rerun.state.in_(OPEN_RERUNS))
         .values(sent_at=func.now())
         .returning(Rerun.id)
         .execution_options(synchronize_session=False)
@@ -251,14 +261,22 @@ def _open(session: Session, dossier_id: UUID) -> Rerun | None:
     ).one_or_none()
 
 
-def _v2_client(session: Session, config: Settings, client_id: UUID) -> str:
-    """The v2 client that leads to this production client."""
+def _v2_client(session: Session, config: Settings, client_id: UUID, asked: str | None) -> str:
+    """The v2 client that leads to this production client: the one that was asked for, or the only one."""
     found = session.scalars(
         select(V2Client.client_id)
         .join(Client, is_production_client(config.client_mapping))
         .where(Client.id == client_id)
         .order_by(V2Client.client_id)
     ).all()
+    if asked is not None:
+        if asked not in found:
+            raise ClientNotFound(
+                f"Client {asked!r} does not lead to this dossier's client; these do: "
+                f"{', '.join(found) or 'none'}.",
+                field="client_id",
+            )
+        return asked
     if not found:
         raise ClientUnmapped(
             "No v2 client leads to this dossier's client, so the pipeline cannot run for it. Map one: columnline "

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from models.jobs import JobState
 from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
 from worker import claims, db, jobs
+from worker.attempt import Ending
 from worker.errors import ClientUnmapped, OutputsInvalid, OutputsMissing
 from worker.settings import settings
 
@@ -248,7 +249,7 @@ def test_the_error_hook_runs_in_the_transaction_that_records_the_error():
 
     def hook(session, held, error):
         session.execute(text("insert into clients (name) values ('from the hook')"))
-        return {"told": error.code}
+        return Ending({"told": error.code})
 
     attempt(job_id, raising(OutputsInvalid("x")), on_error=hook)
     with db.transaction() as session:

@@ -7,6 +7,7 @@ import pytest
 from models.jobs import JobState
 from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
 from worker import claims, db, ring, sweep
+from worker.attempt import Ending
 from worker.errors import Internal
 
 BASE = timedelta(seconds=10)
@@ -66,6 +67,7 @@ def test_a_job_that_kills_its_worker_three_times_ends_as_an_error_without_being_
 
     def hook(session, held, error):
         told.append(type(error))
+        return Ending()
 
     outcome = attempt(job_id, lambda held, session: worked.append(held), on_error=hook)
     assert outcome.startswith("failed: internal: 3 workers died")

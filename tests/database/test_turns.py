@@ -47,6 +47,11 @@ def claim(job_id):
         return claims.claim(session, job_id, KIND, timedelta(seconds=90))
 
 
+def begin(job_ids):
+    for job_id in job_ids:
+        claim(job_id)
+
+
 def take_turn(client_id="A"):
     with db.transaction() as session:
         return [job.id for job in next_of(session, client_id, KIND)]
@@ -103,6 +108,7 @@ def test_the_oldest_are_rung_for_next_and_their_bells_are_noted():
     oldest, last = ids[-3], ids[OUTSTANDING]
     change(oldest, run_at=ago(900))
     change(last, run_at=ago(0))
+    begin(ids[:FEW])
     turn = take_turn()
     assert turn[0] == oldest
     assert turn == [oldest, *ids[OUTSTANDING + 1 : OUTSTANDING + FEW]]
@@ -116,12 +122,14 @@ def test_what_is_not_due_settled_or_anothers_has_no_turn():
     change(later, run_at=ago(-60))
     change(held, state="held", held_reason="mapping")
     change(ended, state="cancelled", settled_at=ago(0))
+    begin(ids[:4])
     assert take_turn() == [due]
     assert take_turn() == []
 
 
 def test_rows_in_other_hands_are_passed_over():
     ids = many(OUTSTANDING + 2)
+    begin(ids[:2])
     with db.transaction() as session:
         session.execute(select(Job.id).where(Job.id == ids[OUTSTANDING]).with_for_update())
         assert take_turn() == [ids[-1]]
