@@ -4,11 +4,12 @@ from sqlalchemy.orm import Session
 
 from models.jobs import JobKind
 from worker import callbacks
-from worker.attempt import Ending, JobFailed, holding
+from worker.attempt import Ending, holding
 from worker.celery import app
 from worker.claims import Claim
 from worker.db import transaction
 from worker.errors import CallbackGone, ColumnlineError
+from worker.heard import JobFailed
 from worker.outgoing import post
 from worker.settings import settings
 

@@ -19,11 +19,12 @@ from tasks.store import (
     tell_others,
     upsert_dossier,
 )
-from worker.attempt import JobFailed, holding
+from worker.attempt import holding
 from worker.calendar.chain import summary
 from worker.calendar.slots import Place
 from worker.celery import app
 from worker.db import transaction
+from worker.heard import JobFailed
 from worker.ring import ring
 from worker.settings import settings
 

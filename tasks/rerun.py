@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 from models.jobs import JobKind
 from models.make import Rerun, RerunState
 from worker import makecom, reruns
-from worker.attempt import Attempt, Ending, JobFailed, holding
+from worker.attempt import Attempt, Ending, holding
 from worker.celery import app
 from worker.claims import Claim
 from worker.db import transaction
 from worker.errors import ColumnlineError, MakeUnreachable, RerunFailed, RerunTimedOut
+from worker.heard import JobFailed
 from worker.settings import settings
 
 

@@ -111,6 +111,8 @@ def kept(server_url, admin, template):
 @pytest.fixture
 def database(kept, monkeypatch):
     """URL of a migrated, empty database, which this process uses too. Bells are silent: no broker is asked for."""
+    for name in [name for name in os.environ if name.startswith("COLUMNLINE_")]:
+        monkeypatch.delenv(name)  # what longer-lived fixtures of other tests have set
     monkeypatch.setenv("DATABASE_URL", kept.url)
     monkeypatch.setenv("REDIS_URL", NO_BROKER)
     monkeypatch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers

@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
-from celery.exceptions import Retry, SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
@@ -26,6 +26,7 @@ from worker import claims, db, logs, turns
 from worker.claims import Claim, Fenced
 from worker.errors import ColumnlineError, Internal
 from worker.failpoints import failpoint
+from worker.heard import for_celery, later
 from worker.outcomes import Outcome, is_outage, outcome_of, passes_in_step
 from worker.retry import RetryPolicy
 from worker.ring import ring
@@ -55,14 +56,6 @@ _in_step = Retrying(
     retry=retry_if_exception(passes_in_step),
     reraise=True,
 )
-
-
-class JobWaits(Exception):
-    """The job waits or is held; the text says for what."""
-
-
-class JobFailed(Exception):
-    """The job ended in `error`; the text is its code and detail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +180,7 @@ def holding(
         if held.starving and held.client_id is not None:
             _ring_next(held.client_id, held.kind)
         if outcome is not None:
-            raise _for_celery(outcome)
+            raise for_celery(outcome)
 
 
 def _ring_next(client_id: str, kind: str) -> None:
@@ -207,7 +200,7 @@ def _claim(job_id: UUID, kind: str) -> Claim | None:
             return claims.claim(session, job_id, kind, timedelta(seconds=settings().lease))
     except Exception as exc:
         if is_outage(exc):
-            raise _later("the database is away; the sweep rings again") from None
+            raise later("the database is away; the sweep rings again") from None
         raise
 
 
@@ -256,7 +249,7 @@ def _settle(attempt: Attempt, exc: BaseException, rules: Rules, on_error: OnErro
         return None
     except Exception as failure:
         if is_outage(failure):
-            raise _later("the database is away; the lease runs out, and the sweep hands the job on") from None
+            raise later("the database is away; the lease runs out, and the sweep hands the job on") from None
         raise
     ring(*ending.bells)
     return outcome
@@ -285,17 +278,3 @@ def _exhausted(held: Claim) -> Internal:
             "memory limits in the worker's logs, then retry the job."
         )
     return Internal(f"All {held.max_attempts} attempts were used up. Look into the logs, then retry the job.")
-
-
-def _for_celery(outcome: Outcome) -> Exception:
-    text = f"{outcome.error.code}: {outcome.error.detail}"
-    if outcome.kind is AttemptOutcome.ERROR:
-        return JobFailed(text)
-    when = "" if outcome.kind is AttemptOutcome.HELD else f" (again in {outcome.pause.total_seconds():.0f} s)"
-    return _later(f"{outcome.kind.value}: {text}{when}")
-
-
-def _later(text: str) -> Exception:
-    """What tells Celery that the attempt is over and the job is not; Flower shows the exception inside."""
-    later: Exception = Retry(text, exc=JobWaits(text))
-    return later

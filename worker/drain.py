@@ -7,9 +7,9 @@ from celery.exceptions import Retry
 
 from models.jobs import Job
 from worker import db, jobs
-from worker.attempt import JobFailed
 from worker.calendar.release import release_due
 from worker.celery import app
+from worker.heard import JobFailed
 
 
 def drain() -> Iterator[Job]:

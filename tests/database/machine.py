@@ -7,7 +7,8 @@ from sqlalchemy import text, update
 
 from models.jobs import Job
 from worker import db, jobs
-from worker.attempt import JobFailed, holding
+from worker.attempt import holding
+from worker.heard import JobFailed
 from worker.settings import settings
 
 KIND = "test.work"

@@ -27,12 +27,12 @@ from tests.database import companies
 from tests.database.calendar_model import LISTS, Known, Model, Refused, now
 from tests.database.companies import LAKESHORE, LATE, NORTHWIND, PRODUCTION, execute, query
 from worker import db
-from worker.attempt import JobFailed
 from worker.calendar import desk
 from worker.calendar.release import release_due
 from worker.errors import ColumnlineError
+from worker.heard import JobFailed
 
-EXAMPLES, STEPS = 15, 28
+EXAMPLES, STEPS = 10, 28
 HUNT = int(os.environ.get("CALENDAR_EXAMPLES", "0"))
 """How many examples to try that no run has tried before; without it, always the same few."""
 DAILY = '{"days": "daily", "time": "09:00"}'

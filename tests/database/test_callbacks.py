@@ -12,8 +12,8 @@ from tests.database.command import code_of, columnline, shown, told
 from tests.database.companies import NORTHWIND, accept, execute, job_of, publish, query, register, retry
 from tests.makecom import SECRET, standing_in
 from worker import answers, attempt, db, jobs, outgoing
-from worker.attempt import JobFailed
 from worker.drain import drain
+from worker.heard import JobFailed
 from worker.settings import settings
 
 pytestmark = pytest.mark.usefixtures("clients")
@@ -249,7 +249,9 @@ def test_no_transaction_is_open_while_a_receiver_takes_its_time(make, url, monke
     real = outgoing.post
 
     def watched(*args):
-        found = query("select 1 from pg_stat_activity where state like 'idle in transaction%'")
+        found = query(
+            "select 1 from pg_stat_activity where state like 'idle in transaction%' and datname = current_database()"
+        )
         busy.append(len(found))
         return real(*args)
 

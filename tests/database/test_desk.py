@@ -29,11 +29,11 @@ from tests.database.publishing import (
     seen_by,
 )
 from worker import db
-from worker.attempt import JobFailed
 from worker.calendar import desk
 from worker.calendar.moments import moment_of
 from worker.calendar.release import release_due
 from worker.errors import AlreadyReleased, DossierNotFound, DossierNotReady
+from worker.heard import JobFailed
 
 TORONTO = ZoneInfo("America/Toronto")  # the zone of NORTHWIND, whose release_hour is 7
 OPS = "key ops"

@@ -7,7 +7,7 @@ from tests.system.runs import publish, published_once, rows, send
 from tests.system.stack import wait_until
 from worker.turns import OUTSTANDING
 
-BACKLOG = 300
+BACKLOG = 150
 CHILDREN = 4
 BUSY = "CLT_NORTHWIND_001"
 SMALL, OF_ANOTHER = "run_composer", "run_nulls_and_types"
