@@ -117,6 +117,11 @@ class Dossier(Base):
             unique=True,
             postgresql_where=text("supersedes_dossier_id is not null and pipeline_version = 'v2'"),
         ),
+        Index(
+            "dossiers_superseded_by_dossier_id_idx",
+            "superseded_by_dossier_id",
+            postgresql_where=text("superseded_by_dossier_id is not null"),
+        ),
         Index("dossiers_created_at_idx", "created_at", "id"),
     )
 

@@ -14,7 +14,7 @@ from models.pipeline import V2Client, V2PipelineLog, V2Run
 from models.production import Client, Dossier, DossierStatus
 from models.values import RunInput, StepOutput, dossier_id_of
 from worker.clients import CLOCK, ClientClock, is_production_client
-from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped
+from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, DossierOfOtherClient
 from worker.inbox import run_not_found
 from worker.settings import ClientMapping
 
@@ -23,6 +23,7 @@ from worker.settings import ClientMapping
 class Before:
     """The dossier that the run became before."""
 
+    client_id: UUID
     status: str
     batch_id: UUID | None
     release_date: date | None
@@ -89,6 +90,7 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
     Raises:
         RunNotFound: no such run.
         ClientNotFound: it names no client.
+        DossierOfOtherClient: it was published to another client before.
         ClientUnmapped, ClientAmbiguous: its client leads to no production client, or to several (roadmap §3).
     """
     dossier_id = dossier_id_of(run_id)
@@ -104,6 +106,7 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
             V2Client.callback_url,
             Rerun.dossier_id.label("rerun_of"),
             *CLOCK,
+            Dossier.client_id.label("before_client_id"),
             Dossier.status.label("before_status"),
             Dossier.batch_id.label("before_batch_id"),
             Dossier.release_date,
@@ -134,6 +137,13 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         .where(V2PipelineLog.run_id == run_id)
         .order_by(V2PipelineLog.completed_at.asc().nulls_first(), V2PipelineLog.started_at, V2PipelineLog.step_id)
     ).all()
+    before = _before(row)
+    if before is not None and before.was_published and before.client_id != row.clock_client_id:
+        raise DossierOfOtherClient(
+            f"Run {run_id!r} was published to another client (dossier {dossier_id}), and belongs to this one now. "
+            "Nothing was changed. Archive that dossier, and publish under a new run id.",
+            field="client_id",
+        )
     return LoadedRun(
         input=_run_input(run_id, dossier_id, row, steps),
         clock=ClientClock.of(row._mapping),  # noqa: SLF001 - the public name of a row's dict
@@ -144,7 +154,7 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         batch_number=row.batch_number,
         batch_id=row.batch_id,
         rerun_of=row.rerun_of,
-        before=_before(row),
+        before=before,
     )
 
 
@@ -152,6 +162,7 @@ def _before(row: Row[Any]) -> Before | None:
     if row.before_status is None:
         return None
     return Before(
+        client_id=row.before_client_id,
         status=row.before_status,
         batch_id=row.before_batch_id,
         release_date=row.release_date,

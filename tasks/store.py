@@ -44,7 +44,7 @@ def choose_batch(session: Session, run: LoadedRun, order: PublishOrder) -> Store
         asked=order.batch_number,
         run_number=run.batch_number,
         run_batch=run.batch_id,
-        kept=run.before.batch_id if run.before else None,
+        kept=run.before.batch_id if run.before and run.before.client_id == run.client_id else None,
     )
 
 
@@ -101,7 +101,11 @@ def upsert_dossier(
         fresh |= {name: case((stays, getattr(Dossier, name)), else_=statement.excluded[name]) for name in placed}
     if placed_at.relinks:
         fresh["supersedes_dossier_id"] = statement.excluded.supersedes_dossier_id
-    kept_batch = func.coalesce(Dossier.batch_id, statement.excluded.batch_id)
+    same_client = Dossier.client_id == statement.excluded.client_id
+    kept_batch = case(
+        (same_client, func.coalesce(Dossier.batch_id, statement.excluded.batch_id)),
+        else_=statement.excluded.batch_id,
+    )
     statement = statement.on_conflict_do_update(
         index_elements=[Dossier.id],
         set_=fresh
@@ -112,6 +116,7 @@ def upsert_dossier(
                 else_=Dossier.status,
             ),
             "error": null(),
+            "client_id": statement.excluded.client_id,  # of one that was in error, it may have been corrected
             "batch_id": statement.excluded.batch_id if order.batch_number else kept_batch,
             "created_at": case((was_error, func.now()), else_=Dossier.created_at),
             "updated_at": func.now(),
@@ -213,7 +218,8 @@ def store_error(session: Session, claim: Claim, error: ColumnlineError) -> Endin
     )
     statement = statement.on_conflict_do_update(
         index_elements=[Dossier.id],
-        set_={"error": statement.excluded.error, "updated_at": func.now()},
+        set_={name: statement.excluded[name] for name in ("client_id", "batch_id", "company_name", "error")}
+        | {"updated_at": func.now()},
         where=Dossier.status == DossierStatus.ERROR,
     )
     session.execute(statement)

@@ -123,6 +123,17 @@ def open_for(session: Session, run_id: str, config: Settings) -> None:
         .execution_options(synchronize_session=False)
     )
     count(session, [batch.id, run.batch_id])
+    _close_if_left(session, run.batch_id)
+
+
+def _close_if_left(session: Session, batch_id: UUID | None) -> None:
+    """A batch that was opened for runs, and which the last of them has left, is complete with what it has."""
+    session.execute(
+        update(Batch)
+        .where(Batch.id == batch_id, Batch.status.in_(OPEN), ~exists().where(V2Run.batch_id == Batch.id))
+        .values(status=BatchStatus.COMPLETE)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def count(session: Session, batch_ids: Iterable[UUID | None]) -> None:

@@ -133,6 +133,12 @@ class ReleaseDateInvalid(Permanent):
     code, title, status = "release_date_invalid", "The release date is not a date", 422
 
 
+class DossierOfOtherClient(Permanent):
+    """The run was published to another client than it belongs to now: publish under a new run id."""
+
+    code, title, status = "dossier_of_other_client", "The run was published to another client", 422
+
+
 class DripUnavailable(Permanent):
     """The client has no drip, or one that cannot be read: ops must set it up."""
 

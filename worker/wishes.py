@@ -21,6 +21,7 @@ from worker.outgoing import check_url
 from worker.settings import Settings, SupersedePolicy, env_name, settings
 
 Source = Literal["client", "environment", "default"]
+DRIP_KEYS = {"days", "time", "per_slot", "enabled"}
 _LAST_HOUR = 23
 _DIGITS = 2
 _LONGEST = 128
@@ -180,6 +181,11 @@ def _drip(text: str) -> Any:
     if not text:
         return None
     schedule = _json(text)
+    if isinstance(schedule, dict) and (unknown := schedule.keys() - DRIP_KEYS):
+        raise Validation(
+            f"drip_schedule has {sorted(unknown)}, which means nothing. Known: {', '.join(sorted(DRIP_KEYS))}.",
+            field="drip_schedule",
+        )
     try:
         drip = read_drip(schedule, {}, 0) if isinstance(schedule, dict) else None
     except DripUnavailable as error:

@@ -266,6 +266,8 @@ class Model:
             raise Refused("dossier_not_ready")
 
     def release_now(self, dossier):
+        if dossier.seen and dossier.status == "archived":
+            raise Refused("dossier_not_ready")
         if not dossier.seen:
             self._unseen(dossier)
             self.show(dossier)

@@ -250,7 +250,8 @@ def test_no_transaction_is_open_while_a_receiver_takes_its_time(make, url, monke
 
     def watched(*args):
         found = query(
-            "select 1 from pg_stat_activity where state like 'idle in transaction%' and datname = current_database()"
+            "select 1 from pg_stat_activity "
+            "where state like 'idle in transaction%' and datname = current_database()"
         )
         busy.append(len(found))
         return real(*args)

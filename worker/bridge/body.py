@@ -155,14 +155,21 @@ def doubled_keys(value: Any) -> Iterator[str]:
         yield from doubled_keys(child)
 
 
-def body_of(model: type[Model]) -> Reader[Model]:
+def body_of(model: type[Model], *, with_query: bool = False) -> Reader[Model]:
     """A dependency that reads the body into `model`; no body, or null, counts as an empty object.
+
+    A call that takes no query refuses one: an option there would be ignored, and what it was to prevent be done.
 
     A key that comes twice is refused in what we read ourselves: it could mean two things. What is stored as it
     came may hold one.
     """
 
     async def read(request: Request) -> Model:
+        if request.query_params and not with_query:
+            name = legible(next(iter(request.query_params)))
+            raise Validation(
+                f"`{name}` is in the query, where this call takes nothing. Send it in the body.", field=name
+            )
         raw = await read_raw(request)
         value = await run_in_threadpool(parse, raw) if raw.strip() else None
         value = {} if value is None else value

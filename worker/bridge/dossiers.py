@@ -1,6 +1,6 @@
 """Routes about dossiers: find them, and decide when their readers see them."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -35,7 +35,9 @@ class Dossiers(OfClient):
     """A page of dossiers, newest first; conditions that are absent do not count."""
 
     status: Annotated[DossierStatus | None, AbsentIfEmpty] = Field(default=None, description="their status")
-    pipeline_version: OptionalName = Field(default=None, description="`v1` or `v2`")
+    pipeline_version: Annotated[Literal["v1", "v2"] | None, AbsentIfEmpty] = Field(
+        default=None, description="`v1` or `v2`"
+    )
     release: Annotated[ReleaseState | None, AbsentIfEmpty] = Field(
         default=None,
         description="whether readers see them, will at a set time, or will not until somebody says so",
@@ -77,7 +79,7 @@ class Release(BaseModel):
         """The same, if it can only mean one thing.
 
         Raises:
-            Validation: a day, and not to be released.
+            Validation: a day, and not to be released; or an empty `hold`.
             ReleaseDateInvalid: an empty day, which may be a field that was mapped wrongly.
         """
         if self.hold and self.release_date is not None:
@@ -86,6 +88,10 @@ class Release(BaseModel):
             raise ReleaseDateInvalid(
                 "`release_date` is there and empty. Send {} to release at once, a day, or `hold: true`.",
                 field="release_date",
+            )
+        if self.hold is None and "hold" in self.model_fields_set and self.release_date is None:
+            raise Validation(
+                "`hold` is there and empty. Send {} to release at once, or `hold: true`.", field="hold"
             )
         return self
 

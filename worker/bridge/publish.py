@@ -112,7 +112,7 @@ class PublishAnswers(BaseModel):
 
 
 InQuery = Annotated[PublishOptions, Query()]
-InBody = Annotated[PublishOptions, Depends(body_of(PublishOptions))]
+InBody = Annotated[PublishOptions, Depends(body_of(PublishOptions, with_query=True))]
 EXAMPLES = {
     "at once": {},
     "in the next drip slot": {"release_date": "drip"},

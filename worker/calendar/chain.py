@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from models.domain_name import company_key
 from models.jobs import SETTLED, Job, JobKind
 from models.production import Dossier, DossierStatus
+from models.values import dossier_id_of
 from worker.errors import (
     DossierNotFound,
     SupersedeOtherClient,
@@ -59,6 +60,8 @@ def named(
     by_run = dossier_id is None
     field = "supersedes_run_id" if by_run else "supersedes_dossier_id"
     which = Dossier.run_id == run_id if by_run else Dossier.id == dossier_id
+    if newer.id in {dossier_id, dossier_id_of(run_id or "")}:
+        raise Validation("A run does not supersede itself. Name an older one.", field=field)
     statement = select(Dossier.id, Dossier.client_id).where(which)
     found = session.execute(statement.with_for_update(key_share=True) if lock else statement).one_or_none()
     if found is None:

@@ -30,7 +30,7 @@ def release_now(session: Session, dossier_id: UUID, asked_by: str) -> bool:
         DossierNotReady: it is in error, archived, superseded or unfinished.
     """
     row = _locked(session, dossier_id)
-    if row["seen"]:
+    if row["seen"] and row["status"] != DossierStatus.ARCHIVED:
         return False
     _must_be_ready(row)
     show(session, [dossier_id], asked_by=asked_by)

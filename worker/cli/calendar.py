@@ -2,6 +2,7 @@
 
 import getpass
 from datetime import UTC, datetime, time
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -21,11 +22,18 @@ from worker.settings import settings
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")]
 
 
+class Version(StrEnum):
+    """The pipelines there are."""
+
+    V1 = "v1"
+    V2 = "v2"
+
+
 def dossiers(
     which: Annotated[str | None, typer.Argument(help="A dossier id or a run id; none: a list.")] = None,
     client: ClientOption = None,
     status: Annotated[DossierStatus | None, typer.Option(help="Only with this status.")] = None,
-    version: Annotated[str | None, typer.Option(help="Only of this pipeline: v1 or v2.")] = None,
+    version: Annotated[Version | None, typer.Option(help="Only of this pipeline.")] = None,
     release: Annotated[
         ReleaseState | None, typer.Option(help="Only those readers see, will see, or will not.")
     ] = None,

@@ -55,6 +55,8 @@ INDEXES = {
     "where supersedes_dossier_id is not null",
     "dossiers_supersedes_dossier_id_key": "unique index {} on dossiers (supersedes_dossier_id) "
     "where supersedes_dossier_id is not null and pipeline_version = 'v2'",
+    "dossiers_superseded_by_dossier_id_idx": "index {} on dossiers (superseded_by_dossier_id) "
+    "where superseded_by_dossier_id is not null",
     "dossiers_created_at_idx": "index {} on dossiers (created_at, id)",
     "v2_runs_batch_id_idx": "index {} on v2_runs (batch_id)",
 }
