@@ -82,8 +82,8 @@ def map_client(
     """
     if sum((production_client_id is not None, slug is not None, create)) != 1:
         raise Validation(
-            "Say which production client is meant in one way: its id, its slug (--slug), or that one is to be made "
-            "(--create).",
+            "Say which production client is meant in one way: its id, its slug (--slug), or that one is to be "
+            "made (--create).",
             field="production_client_id",
         )
     v2 = session.execute(
