@@ -8,8 +8,9 @@ from worker.attempt import Ending, holding
 from worker.celery import app
 from worker.claims import Claim
 from worker.db import transaction
-from worker.errors import CallbackGone, ColumnlineError
+from worker.errors import ColumnlineError
 from worker.heard import JobFailed
+from worker.make_errors import CallbackGone
 from worker.outgoing import post
 from worker.settings import settings
 

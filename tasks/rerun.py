@@ -13,8 +13,9 @@ from worker.attempt import Attempt, Ending, holding
 from worker.celery import app
 from worker.claims import Claim
 from worker.db import transaction
-from worker.errors import ColumnlineError, MakeUnreachable, RerunFailed, RerunTimedOut
+from worker.errors import ColumnlineError
 from worker.heard import JobFailed
+from worker.make_errors import MakeUnreachable, RerunFailed, RerunTimedOut
 from worker.settings import settings
 
 

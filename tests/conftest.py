@@ -53,6 +53,11 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ.pop(SERVERS), ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the tests that take longest, so that no process is left alone with one of them at the end."""
+    items.sort(key=lambda item: "system" not in item.path.parts)
+
+
 def forget_cached():
     """Have the next call read the environment again."""
     db.dispose()
@@ -111,8 +116,6 @@ def kept(server_url, admin, template):
 @pytest.fixture
 def database(kept, monkeypatch):
     """URL of a migrated, empty database, which this process uses too. Bells are silent: no broker is asked for."""
-    for name in [name for name in os.environ if name.startswith("COLUMNLINE_")]:
-        monkeypatch.delenv(name)  # what longer-lived fixtures of other tests have set
     monkeypatch.setenv("DATABASE_URL", kept.url)
     monkeypatch.setenv("REDIS_URL", NO_BROKER)
     monkeypatch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers

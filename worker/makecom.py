@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from worker.errors import MakeUnreachable, RerunFailed
+from worker.make_errors import MakeUnreachable, RerunFailed
 from worker.settings import MakeMode, Settings
 
 TIMEOUT = httpx2.Timeout(10, connect=5)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpcore2
 
-from worker.errors import CallbackFailed, CallbackGone, CallbackRefused
+from worker.make_errors import CallbackFailed, CallbackGone, CallbackRefused
 
 CONNECT_TIME, READ_TIME, TOTAL_TIME = 5.0, 10.0, 20.0
 """Seconds: to connect, between two pieces of the answer, and for all of it."""

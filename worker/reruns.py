@@ -23,14 +23,8 @@ from worker.answers import ErrorAnswer
 from worker.batches import open_for
 from worker.clients import is_production_client
 from worker.dossiers import not_found
-from worker.errors import (
-    ClientAmbiguous,
-    ClientNotFound,
-    ClientUnmapped,
-    ColumnlineError,
-    RerunNotFound,
-    RerunUnavailable,
-)
+from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, ColumnlineError
+from worker.make_errors import RerunNotFound, RerunUnavailable
 from worker.settings import MakeMode, Settings
 
 

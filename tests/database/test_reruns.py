@@ -22,7 +22,8 @@ from tests.database.publishing import at_once, everything, one
 from tests.database.rerunning import HOOK, RUN, SEED, add_v2, ask, job_of, now_is, play_pipeline, started
 from tests.makecom import SCENARIO, TOKEN, standing_in
 from worker.drain import drain
-from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, ColumnlineError, RerunUnavailable
+from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, ColumnlineError
+from worker.make_errors import RerunUnavailable
 
 pytestmark = pytest.mark.usefixtures("clients")
 
@@ -187,7 +188,8 @@ def test_the_command_line_asks_and_says_that_one_is_open(make, v2):
     assert f"open already. Its run is {asked['run_id']}" in " ".join(shown(columnline("rerun", v2)).split())
 
 
-def test_not_set_up_it_is_unavailable_and_nothing_is_written(v2):
+def test_not_set_up_it_is_unavailable_and_nothing_is_written(v2, setting):
+    setting(make_mode="api")
     before = everything()
     with pytest.raises(RerunUnavailable, match="COLUMNLINE_MAKE_URL, COLUMNLINE_MAKE_TOKEN"):
         ask(v2)

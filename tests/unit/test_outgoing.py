@@ -7,7 +7,7 @@ import pytest
 
 from tests.makecom import standing_in
 from worker import outgoing
-from worker.errors import CallbackFailed, CallbackGone, CallbackRefused
+from worker.make_errors import CallbackFailed, CallbackGone, CallbackRefused
 from worker.outgoing import check_url, post
 
 ANY = "*"
