@@ -119,6 +119,6 @@ def _older(
 
 
 def _list(session: Session, config: Settings, run: LoadedRun, order: PublishOrder) -> UUID | str | None:
-    usual = config.default_list if run.default_list is None else run.default_list
+    usual = lists.usual(config, run.default_list)
     asked = lists.asked_for(session, run.client_id, order.default_list_id, order.list, usual)
     return asked if asked is not None else (usual or None) if run.is_new else None

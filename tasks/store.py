@@ -101,11 +101,6 @@ def upsert_dossier(
         fresh |= {name: case((stays, getattr(Dossier, name)), else_=statement.excluded[name]) for name in placed}
     if placed_at.relinks:
         fresh["supersedes_dossier_id"] = statement.excluded.supersedes_dossier_id
-    same_client = Dossier.client_id == statement.excluded.client_id
-    kept_batch = case(
-        (same_client, func.coalesce(Dossier.batch_id, statement.excluded.batch_id)),
-        else_=statement.excluded.batch_id,
-    )
     statement = statement.on_conflict_do_update(
         index_elements=[Dossier.id],
         set_=fresh
@@ -117,7 +112,7 @@ def upsert_dossier(
             ),
             "error": null(),
             "client_id": statement.excluded.client_id,  # of one that was in error, it may have been corrected
-            "batch_id": statement.excluded.batch_id if order.batch_number else kept_batch,
+            "batch_id": statement.excluded.batch_id,
             "created_at": case((was_error, func.now()), else_=Dossier.created_at),
             "updated_at": func.now(),
         },

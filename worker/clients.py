@@ -129,3 +129,10 @@ def clock_of(
     )
     row = session.execute(statement).mappings().one()
     return ClientClock.of(row), row["now"]
+
+
+def no_v2_client(client_id: str) -> ClientNotFound:
+    """The error for an id that is not in `v2_clients`, where a client is asked about."""
+    return ClientNotFound(
+        f"There is no client {client_id!r} in v2_clients. See: columnline clients list.", field="client_id"
+    )

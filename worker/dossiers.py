@@ -158,8 +158,7 @@ def page(
         statement = statement.where(tuple_(Dossier.created_at, Dossier.id) < paging.read(cursor))
     statement = statement.order_by(Dossier.created_at.desc(), Dossier.id.desc()).limit(limit + 1)
     rows = [DossierRow.model_validate(row, from_attributes=True) for row in session.execute(statement)]
-    shown, more = rows[:limit], len(rows) > limit
-    return shown, paging.write(shown[-1].created_at, shown[-1].dossier_id) if more else None
+    return paging.cut(rows, limit, lambda row: (row.created_at, row.dossier_id))
 
 
 def show(session: Session, dossier_id: UUID) -> DossierDetail:

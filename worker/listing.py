@@ -49,10 +49,8 @@ def page(
     if cursor is not None:
         statement = statement.where(tuple_(Job.created_at, Job.id) < paging.read(cursor))
     statement = statement.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
-    found = list(session.scalars(statement))
-    more = len(found) > limit
-    found = found[:limit]
-    return found, paging.write(found[-1].created_at, found[-1].id) if more else None
+    found = session.scalars(statement).all()
+    return paging.cut(found, limit, lambda job: (job.created_at, job.id))
 
 
 def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: int) -> list[Job]:

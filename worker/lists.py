@@ -8,12 +8,18 @@ from sqlalchemy.orm import Session
 
 from models.production import DossierList, List
 from worker.errors import ListNotFound, ListOfOtherClient
+from worker.settings import Settings
 
 _SHOWN = 10
 
 
+def usual(config: Settings, own: str | None) -> str:
+    """The list of a client's new dossiers: its own wish, else what the settings say; empty for none."""
+    return config.default_list if own is None else own
+
+
 def asked_for(
-    session: Session, client_id: UUID, list_id: UUID | None, name: str | None, usual: str
+    session: Session, client_id: UUID, list_id: UUID | None, name: str | None, usual_name: str
 ) -> UUID | str | None:
     """The list that a request names, by its id or by its name; None where it names none.
 
@@ -36,8 +42,8 @@ def asked_for(
         return list_id
     if name is None:
         return None
-    if name.lower() == usual.lower():
-        return usual
+    if name.lower() == usual_name.lower():
+        return usual_name
     alike = session.execute(
         select(List.id, List.name).where(List.client_id == client_id, func.lower(List.name) == name.lower())
     ).all()

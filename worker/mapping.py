@@ -16,7 +16,7 @@ from models.jobs import Job, JobState
 from models.pipeline import V2Client
 from models.production import Client
 from worker import turns
-from worker.clients import is_production_client
+from worker.clients import is_production_client, no_v2_client
 from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, Validation
 from worker.settings import ClientMapping, Settings
 
@@ -92,9 +92,7 @@ def map_client(
         .with_for_update(key_share=True)
     ).one_or_none()
     if v2 is None:
-        raise ClientNotFound(
-            f"There is no client {v2_client_id!r} in v2_clients. See: columnline clients list.", field="client_id"
-        )
+        raise no_v2_client(v2_client_id)
     target = (
         _make(session, v2.client_name, v2.slug)
         if create

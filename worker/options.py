@@ -41,7 +41,7 @@ def check_options(session: Session, config: Settings, order: PublishOrder) -> No
     if client is None:
         return
     clock = ClientClock.of(client._mapping)  # noqa: SLF001 - the public name of a row's dict
-    usual = config.default_list if client.default_list is None else client.default_list
+    usual = lists.usual(config, client.default_list)
     lists.asked_for(session, clock.client_id, order.default_list_id, order.list, usual)
     _check_release(client, clock, order)
     if order.supersedes_run_id is not None or order.supersedes_dossier_id is not None:

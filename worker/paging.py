@@ -2,15 +2,27 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from worker.errors import Validation
+
+Row = TypeVar("Row")
 
 
 def write(moment: datetime, row_id: UUID) -> str:
     """The cursor of the page after this row."""
     return base64.urlsafe_b64encode(f"{moment.isoformat()} {row_id}".encode()).decode()
+
+
+def cut(
+    rows: Sequence[Row], limit: int, key: Callable[[Row], tuple[datetime, UUID]]
+) -> tuple[list[Row], str | None]:
+    """The page, of rows that were asked for up to one more than `limit`, and the cursor of the next, if any."""
+    shown = list(rows[:limit])
+    return shown, write(*key(shown[-1])) if len(rows) > limit else None
 
 
 def read(cursor: str) -> tuple[datetime, UUID]:

@@ -69,8 +69,7 @@ def page(
         f"{PROGRESS} where {' and '.join(conditions)} order by b.created_at desc, b.id desc limit {limit + 1:d}"
     )
     rows = [_progress(row) for row in session.execute(text(statement), values).mappings()]
-    shown, more = rows[:limit], len(rows) > limit
-    return shown, paging.write(shown[-1].created_at, shown[-1].batch_id) if more else None
+    return paging.cut(rows, limit, lambda row: (row.created_at, row.batch_id))
 
 
 def _progress(row: Any) -> BatchProgress:

@@ -15,8 +15,8 @@ from models.pipeline import V2Client
 from models.production import Client
 from worker.calendar.align import realign
 from worker.calendar.drip import read_drip
-from worker.clients import is_production_client
-from worker.errors import ClientNotFound, ClientUnmapped, DripUnavailable, Validation
+from worker.clients import is_production_client, no_v2_client
+from worker.errors import ClientUnmapped, DripUnavailable, Validation
 from worker.outgoing import check_url
 from worker.settings import Settings, SupersedePolicy, env_name, settings
 
@@ -125,9 +125,7 @@ def _read(session: Session, config: Settings, v2_client_id: str) -> tuple[Any, A
         ).where(V2Client.client_id == v2_client_id)
     ).one_or_none()
     if v2 is None:
-        raise ClientNotFound(
-            f"There is no client {v2_client_id!r} in v2_clients. See: columnline clients list.", field="client_id"
-        )
+        raise no_v2_client(v2_client_id)
     clients = session.execute(
         select(
             Client.id,

@@ -104,10 +104,9 @@ def releases(
         statement = statement.where(Dossier.client_id == client_id)
     if cursor is not None:
         statement = statement.where(tuple_(Dossier.release_at, Dossier.id) > paging.read(cursor))
-    rows = session.execute(statement).all()
-    shown, more = rows[:limit], len(rows) > limit
-    entries = _entries(session, shown)
-    return entries, paging.write(shown[-1].release_at, shown[-1].id) if more else None
+    rows: Sequence[Any] = session.execute(statement).all()
+    shown, following = paging.cut(rows, limit, lambda row: (row.release_at, row.id))
+    return _entries(session, shown), following
 
 
 def free_slots(session: Session, client_id: UUID, mapping: ClientMapping) -> list[datetime]:

@@ -1,6 +1,5 @@
 """Commands about when readers see dossiers: dossiers, releases, release, archive."""
 
-import getpass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from typing import Annotated
@@ -13,7 +12,16 @@ from models.production import DossierStatus
 from worker import db
 from worker import dossiers as shelf
 from worker.calendar import desk, outlook
-from worker.cli.given import ClientOption, DossierName, Since, read_client, read_day, read_dossier, read_since
+from worker.cli.given import (
+    ClientOption,
+    DossierName,
+    Since,
+    asked_by,
+    read_client,
+    read_day,
+    read_dossier,
+    read_since,
+)
 from worker.cli.output import AsJson, out, painted, print_json, reporting_errors, table, when
 from worker.dossiers import DossierDetail, DossierFilter, DossierRow, ReleaseState
 from worker.errors import ReleaseDateInvalid, Validation
@@ -111,11 +119,11 @@ def release(
         with db.transaction() as session:
             dossier_id = read_dossier(session, which)
             if hold:
-                changed = desk.hold(session, dossier_id, _asked_by())
+                changed = desk.hold(session, dossier_id, asked_by())
             elif day is None:
-                changed = desk.release_now(session, dossier_id, _asked_by())
+                changed = desk.release_now(session, dossier_id, asked_by())
             else:
-                changed = desk.reschedule(session, dossier_id, day, _asked_by())
+                changed = desk.reschedule(session, dossier_id, day, asked_by())
         _print_changed(dossier_id, changed=changed, as_json=as_json)
 
 
@@ -124,12 +132,8 @@ def archive(which: DossierName, as_json: AsJson = False) -> None:
     with reporting_errors(as_json=as_json):
         with db.transaction() as session:
             dossier_id = read_dossier(session, which)
-            changed = desk.archive(session, dossier_id, _asked_by())
+            changed = desk.archive(session, dossier_id, asked_by())
         _print_changed(dossier_id, changed=changed, as_json=as_json)
-
-
-def _asked_by() -> str:
-    return f"command line, {getpass.getuser()}"
 
 
 def _until(text: str | None) -> datetime | None:

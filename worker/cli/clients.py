@@ -1,6 +1,5 @@
 """Commands about clients: list, map, show, set, sync, unify."""
 
-import getpass
 import json
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from worker import db, mapping, wishes
+from worker.cli.given import asked_by
 from worker.cli.output import AsJson, Exit, err, out, painted, print_json, reporting_errors, table, when
 from worker.config import unify as unifying
 from worker.config.sync import Side, SyncReport
@@ -102,7 +102,7 @@ def set_wishes(
                 raise Validation(f"{text!r} is no NAME=VALUE. Write, for instance, release_hour=7.", field=name)
             pairs[name.strip()] = value
         with db.transaction() as session:
-            _print_settings(wishes.change(session, settings(), v2_client, pairs, _asked_by()), as_json=as_json)
+            _print_settings(wishes.change(session, settings(), v2_client, pairs, asked_by()), as_json=as_json)
 
 
 @app.command()
@@ -121,7 +121,7 @@ def sync(
             report = sync_config(
                 session,
                 settings(),
-                asked_by=_asked_by(),
+                asked_by=asked_by(),
                 dry_run=dry_run,
                 only=v2_client,
                 field=field,
@@ -173,10 +173,6 @@ def unify(
             )
     if not report.ok:
         raise typer.Exit(Exit.FAILED)
-
-
-def _asked_by() -> str:
-    return f"command line, {getpass.getuser()}"
 
 
 def _side(text: str | None) -> Side | None:

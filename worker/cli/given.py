@@ -1,5 +1,6 @@
 """What several commands are given: days, spans of time, dossiers and clients by whatever name they go."""
 
+import getpass
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -22,6 +23,11 @@ DossierName = Annotated[str, typer.Argument(help="A dossier id or a run id.")]
 
 _SPAN = re.compile(r"\d{1,5}[mhd]", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def asked_by() -> str:
+    """Who asks, as history records it."""
+    return f"command line, {getpass.getuser()}"
 
 
 def read_day(text: str | None) -> Any:

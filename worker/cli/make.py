@@ -1,6 +1,5 @@
 """Commands about Make.com: rerun, callbacks, and what is imported there."""
 
-import getpass
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from models.jobs import Job, JobKind
 from worker import callbacks, db, listing, reruns
-from worker.cli.given import DossierName, Since, read_dossier, read_since
+from worker.cli.given import DossierName, Since, asked_by, read_dossier, read_since
 from worker.cli.output import AsJson, Exit, out, painted, print_json, reporting_errors, table, when
 from worker.custom_app import app_files
 from worker.ring import be_brief, ring
@@ -47,7 +46,7 @@ def rerun(
                 session,
                 settings(),
                 read_dossier(session, which),
-                f"command line, {getpass.getuser()}",
+                asked_by(),
                 agents=agent,
                 client_id=client,
             )

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from models.config import CONFIG_FIELDS
 from models.pipeline import V2Client
+from worker.clients import no_v2_client
 from worker.config.unify import is_unified
-from worker.errors import ClientNotFound, Validation
+from worker.errors import Validation
 from worker.settings import ClientMapping, ConfigOwner, Settings
 
 LOCK = 0x73796E63  # "sync": whoever holds it syncs
@@ -189,9 +190,7 @@ def sync(
             f"There is no field {field!r} to sync. Those there are: {', '.join(CONFIG_FIELDS)}.", field="field"
         )
     if only is not None and session.scalar(select(V2Client.client_id).where(V2Client.client_id == only)) is None:
-        raise ClientNotFound(
-            f"There is no client {only!r} in v2_clients. See: columnline clients list.", field="client_id"
-        )
+        raise no_v2_client(only)
     unified = is_unified(session)
     owner = ConfigOwner.PRODUCTION if unified else config.config_owner
     if owner is ConfigOwner.SEPARATE and take is None:
