@@ -4,8 +4,8 @@
 it knows no database, no clock and no settings. Reading order, which is the data's: `steps` (who says
 what), `outputs` (the content of each step: `envelope`, `repair`, `clean`), `endings` (is it enough?),
 `identity` (which company?), `sections` (the dossier: `shapes`, `fields`, `scalars`, `composer`), `contacts`
-(`roster`, `people`, `emails`), `copywriting`, `sources`, `media`. What is repaired on the way is told in
-`notes`.
+(`persons`, `roster`, `people`, `emails`), `copywriting`, `sources`, `media`. What is repaired on the way is
+told in `notes`.
 """
 
 from typing import Any

@@ -5,24 +5,15 @@ really look like"): how keys are spelled, and which words mean that there is no 
 """
 
 import math
-import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from models.clean import REPLACEMENT, UNSTORABLE
+from models.clean import REPLACEMENT, UNSTORABLE, is_no_value, snake_case
 from tasks.assemble.notes import Code, Notes
 
 DEPTH = 64
 """Levels of nesting kept. PostgreSQL, orjson and the app follow that far; no writer means to go deeper."""
 
-NOTHING = frozenset({"", "null", "n/a", "unknown", "undefined"})
-"""Texts that stand for a missing value, in lower case. Make.com sends the empty one for absent fields."""
-
-_LONGEST_NOTHING = max(map(len, NOTHING))
-_LONGEST_IDENTIFIER = 64
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LONGEST_INT = 14_000  # bits; Python refuses to write out more than 4300 digits
 _INT64 = range(-(2**63), 2**63)
 
@@ -75,16 +66,6 @@ def clean(value: Any, tally: Tally, depth: int = DEPTH) -> Any:
     return _scalar(value, tally)
 
 
-def name_of(key: str) -> str:
-    """`key` as it is stored: an identifier in snake_case, one that is data (`Phase 2`) as it is."""
-    return _name(key) if len(key) <= _LONGEST_IDENTIFIER else UNSTORABLE.sub(REPLACEMENT, key)
-
-
-@lru_cache(maxsize=4096)
-def _name(key: str) -> str:
-    return _HUMP.sub("_", key).lower() if _IDENTIFIER.fullmatch(key) else UNSTORABLE.sub(REPLACEMENT, key)
-
-
 def is_nothing(value: Any) -> bool:
     """Whether there is nothing in a cleaned value: None, no items, no keys."""
     return value is None or (not value and isinstance(value, list | dict))
@@ -103,7 +84,7 @@ def overlay(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(text: str, tally: Tally) -> str | None:
-    if len(text) <= _LONGEST_NOTHING and text.strip().lower() in NOTHING:
+    if is_no_value(text.strip()):
         tally.words += text.strip() != ""
         return None
     if text.isascii() and "\0" not in text:
@@ -117,7 +98,7 @@ def _object(value: dict[Any, Any], tally: Tally, depth: int) -> dict[str, Any]:
     tidy: dict[str, Any] = {}
     for key, given in value.items():
         item = clean(given, tally, depth)
-        name = name_of(str(key))
+        name = snake_case(str(key))
         if tidy.get(name) is None:
             tidy[name] = item
         elif item is not None and item != tidy[name]:

@@ -1,27 +1,28 @@
 """The people of a dossier: who is on the list, what enrichment found about each, who is no person."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from models.values import ContactDraft, contact_id_of
-from tasks.assemble.clean import as_list, is_nothing, overlay
-from tasks.assemble.emails import email_in
+from tasks.assemble.clean import as_list, is_nothing
+from tasks.assemble.emails import LINK, email_in, with_scheme
 from tasks.assemble.fields import unfolded
 from tasks.assemble.notes import Code, Notes
-from tasks.assemble.people import company_mark, comparable, in_parts, is_honorific
-from tasks.assemble.roster import INDEXES, Roster, name_of
+from tasks.assemble.people import company_mark, comparable, in_parts, is_honorific, is_named_in, without_company
+from tasks.assemble.persons import EMAILS, LINKEDINS, Person, one_by_one
+from tasks.assemble.roster import Roster, name_of
 from tasks.assemble.steps import CONTACTS, INDIVIDUAL, STEPS
 
-TITLES = ("title", "job_title", "position", "role")
-EMAILS = ("email", "email_address", "work_email", "emails")
 PHONES = ("phone", "phone_number", "direct_phone", "mobile", "phones")
-LINKEDINS = ("linkedin_url", "linkedin", "linkedin_profile", "linkedin_profile_url")
 BIOS = ("bio_paragraph", "bio_summary", "bio", "biography")
 
+_PRIMARY = re.compile(r"(?:tier\s*)?\d?\W*primary\b.*", re.IGNORECASE | re.DOTALL)
+_DIGIT = re.compile(r"\d")
+_YES = frozenset({"true", "yes", "1"})
+
 COMPANY_TYPES = frozenset({"company", "organization", "organisation", "firm"})
-EARLIER = "found_earlier"
-"""Where `enrichment_data` keeps a value that a later step has replaced by another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +41,6 @@ class People:
     set_aside: list[dict[str, Any]]
 
 
-@dataclass(slots=True)
-class _Person:
-    """An entry of the list with what was found about it: the newest first, the entry itself last."""
-
-    layers: list[dict[str, Any]]
-    at: str
-    name: str | None
-
-    def text(self, names: tuple[str, ...]) -> str | None:
-        """The newest text under the first of `names` that has one."""
-        for name in names:
-            for layer in self.layers:
-                for value in as_list(layer.get(name)):
-                    if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
-                        return str(value).strip()
-        return None
-
-    def everything(self) -> dict[str, Any]:
-        """All fields of all layers, the newest value of each; older ones that differ under `EARLIER`."""
-        whole: dict[str, Any] = {}
-        replaced: dict[str, Any] = {}
-        for layer in reversed(self.layers):
-            for name, value in layer.items():
-                earlier = whole.get(name)
-                if not is_nothing(value) and not is_nothing(earlier) and earlier != value and name not in INDEXES:
-                    replaced[name] = earlier
-            whole = overlay(whole, layer)
-        return whole | {EARLIER: replaced} if replaced else whole
-
-
 def people(
     listed: dict[str, Any],
     enriched: list[dict[str, Any]],
@@ -86,8 +57,9 @@ def people(
         dossier_id: what contact ids are made from.
         notes: hears of every entry that is no contact.
     """
-    entries = _entries(listed, notes.at(CONTACTS))
-    owners, persons = _persons(entries, notes.at(CONTACTS))
+    about = notes.at(CONTACTS)
+    entries = _entries(listed, about)
+    owners, persons = one_by_one(entries, about)
     roster = Roster(entries, owners)
     set_aside = _enrich(persons, roster, enriched, notes.at(INDIVIDUAL))
     chosen: list[tuple[int, str]] = []
@@ -95,19 +67,13 @@ def people(
         name = person.name or next(filter(None, map(name_of, person.layers)), None)
         reason = _no_person(name, person, company)
         if name is None or reason:
-            notes.at(CONTACTS).add(Code.NOT_A_PERSON, f"set aside: {reason}", person.at)
+            about.add(Code.NOT_A_PERSON, f"set aside: {reason}", person.at)
             set_aside.append(person.everything())
         else:
             chosen.append((place, name))
     primary = next((place for place, _ in chosen if _is_primary(persons[place])), chosen[0][0] if chosen else None)
     by_place = {
-        place: _row(
-            persons[place],
-            name,
-            contact_id_of(dossier_id, position),
-            notes.at(CONTACTS),
-            is_primary=place == primary,
-        )
+        place: _row(persons[place], name, contact_id_of(dossier_id, position), about, is_primary=place == primary)
         for position, (place, name) in enumerate(chosen)
     }
     return People(tuple(by_place.values()), roster, by_place, set_aside)
@@ -129,25 +95,8 @@ def _entries(content: dict[str, Any], notes: Notes) -> list[dict[str, Any]]:
     return listed
 
 
-def _persons(entries: list[dict[str, Any]], notes: Notes) -> tuple[list[int], list[_Person]]:
-    """Whom each entry is about, and those people: one for entries with the same name and the same title."""
-    owners: list[int] = []
-    persons: list[_Person] = []
-    known: dict[tuple[str, str], int] = {}
-    for place, entry in enumerate(entries):
-        name, title = comparable(name_of(entry) or ""), comparable(str(entry.get("title") or ""))
-        owner = known.setdefault((name, title), len(persons)) if name else len(persons)
-        owners.append(owner)
-        if owner < len(persons):
-            notes.add(Code.CONTACT_DUPLICATE, "listed before under the same name and title", f"contacts[{place}]")
-            persons[owner].layers.append(entry)
-        else:
-            persons.append(_Person([entry], f"contacts[{place}]", name_of(entry)))
-    return owners, persons
-
-
 def _enrich(
-    persons: list[_Person], roster: Roster, enriched: list[dict[str, Any]], notes: Notes
+    persons: list[Person], roster: Roster, enriched: list[dict[str, Any]], notes: Notes
 ) -> list[dict[str, Any]]:
     """Lay what was found on whom it is about. What is about nobody on the list is returned."""
     unmatched = []
@@ -157,17 +106,18 @@ def _enrich(
             notes.add(Code.CONTACT_UNMATCHED, "about nobody on the list of contacts; set aside", f"[{number}]")
             unmatched.append(found)
         else:
-            persons[place].layers.insert(0, found)
+            persons[place].add(0, found)
     return unmatched
 
 
-def _no_person(name: str | None, person: _Person, company: str | None) -> str | None:
+def _no_person(name: str | None, person: Person, company: str | None) -> str | None:
     """Why an entry is no contact, or None. Says nothing that could be a person's."""
     if not name or not comparable(name):
         return "it has no name"
     if (person.text(("type", "entity_type", "contact_type")) or "").lower() in COMPANY_TYPES:
         return "it says that it is a company"
-    mark = company_mark(name)
+    bare = without_company(name)
+    mark = company_mark(bare if bare != name and _is_somebody(name, person) else name)
     if mark:
         return f"its name is a company's ({mark!r})"
     in_person = person.text(("first_name", "last_name", "email", "linkedin_url"))
@@ -176,24 +126,31 @@ def _no_person(name: str | None, person: _Person, company: str | None) -> str | 
     return None
 
 
-def _is_primary(person: _Person) -> bool:
-    return (person.text(("tier",)) or "").lower() == "primary" or any(
-        layer.get("is_primary") is True for layer in person.layers
+def _is_somebody(name: str, person: Person) -> bool:
+    """Whether more than a name speaks for a person. A company has an e-mail address too."""
+    is_in_parts = person.text(("first_name",)) and person.text(("last_name",))
+    _, emails, profiles = person.marks
+    return bool(is_in_parts or profiles) or any(is_named_in(address, name) for address in emails)
+
+
+def _is_primary(person: Person) -> bool:
+    return _PRIMARY.fullmatch(person.text(("tier",)) or "") is not None or any(
+        str(layer.get("is_primary")).strip().lower() in _YES for layer in person.layers
     )
 
 
-def _row(person: _Person, name: str, contact_id: UUID, notes: Notes, *, is_primary: bool) -> ContactDraft:
-    first, last = in_parts(name)
+def _row(person: Person, name: str, contact_id: UUID, notes: Notes, *, is_primary: bool) -> ContactDraft:
+    first, last = in_parts(without_company(name))
     given = person.text(("first_name",))
     return ContactDraft(
         id=contact_id,
         name=name,
         first_name=given if given and not is_honorific(given) else first,
         last_name=person.text(("last_name",)) or last,
-        title=person.text(TITLES),
+        title=person.title(),
         email=_email(person, notes),
-        phone=person.text(PHONES),
-        linkedin_url=person.text(LINKEDINS),
+        phone=person.text(PHONES, _DIGIT),
+        linkedin_url=with_scheme(person.text(LINKEDINS, LINK)),
         bio_paragraph=person.text(BIOS),
         tenure=person.text(("tenure",)) or _tenure(person.text(("tenure_months",))),
         is_primary=is_primary,
@@ -202,7 +159,7 @@ def _row(person: _Person, name: str, contact_id: UUID, notes: Notes, *, is_prima
     )
 
 
-def _email(person: _Person, notes: Notes) -> str | None:
+def _email(person: Person, notes: Notes) -> str | None:
     """The newest valid address; what was written stays in `enrichment_data`."""
     written = [layer[name] for layer in person.layers for name in EMAILS if not is_nothing(layer.get(name))]
     for value in written:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+from models.clean import INDEXES, index_of
 from tasks.assemble.clean import as_list, overlay
 from tasks.assemble.contacts import People
 from tasks.assemble.fields import unfolded
 from tasks.assemble.notes import Code, Notes
-from tasks.assemble.roster import INDEXES, NAMES, index_of
+from tasks.assemble.roster import NAMES
 from tasks.assemble.shapes import OUTREACH
 from tasks.assemble.steps import STEPS, Step
 
@@ -44,7 +45,8 @@ def outreach(
 
 
 def _entries(content: dict[str, Any], step: Step, notes: Notes) -> Iterator[dict[str, Any]]:
-    names = [name for name in (*step.lists, "email_scripts") if name in content]
+    """The entries of every list there is, those under the step's first name last: they replace the others."""
+    names = [name for name in ("email_scripts", *reversed(step.lists)) if name in content]
     listed = [unfolded(content[name], name, notes) for name in names]
     for value in listed or [content]:
         if isinstance(value, dict) and not any(name in value for name in COPY_FIELDS):

@@ -2,10 +2,11 @@
 
 from typing import Any, Never
 
+from models.clean import index_of
 from models.values import RunInput
 from tasks.assemble.notes import Code, Notes, finding
 from tasks.assemble.outputs import Outputs
-from tasks.assemble.roster import index_of, name_of
+from tasks.assemble.roster import name_of
 from tasks.assemble.steps import COMPOSER, CONTACTS, INDIVIDUAL, INTRO, OPPORTUNITY, WRITERS
 from worker.errors import OutputsInvalid, OutputsMissing
 

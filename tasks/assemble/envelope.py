@@ -3,8 +3,10 @@
 from typing import Any
 
 from models.clean import REPLACEMENT
-from tasks.assemble.clean import Tally, as_list, clean, is_nothing, overlay
+from tasks.assemble.clean import Tally, as_list, clean, is_nothing
+from tasks.assemble.fields import lay, tell_lost
 from tasks.assemble.notes import Code, Notes, UnusableError
+from tasks.assemble.people import reads_as_a_name
 from tasks.assemble.providers import blocks_of, is_block, joined, said
 from tasks.assemble.repair import START, parse
 from tasks.assemble.steps import ALIASES, Step
@@ -74,8 +76,12 @@ class _Opener:
             case list():
                 return self._open_list(value, layers - 1)
             case dict():
-                answer = said(value, self._notes)
-                return self._open_object(value, layers - 1) if answer is None else self.open(answer, layers - 1)
+                is_content = blocks_of(value) == [] and not _is_empty(value, self._step)
+                answer = None if is_content else said(value, self._notes)
+                if answer is None:
+                    return self._open_object(value, layers - 1)
+                beside = {"sources": value["sources"]} if value.get("sources") else {}
+                return self._joined(beside, self.open(answer, layers - 1))
             case _:
                 raise UnusableError("there is no JSON object in it", value)
 
@@ -86,19 +92,46 @@ class _Opener:
             return self._listed([self.open(item, layers) if self._holds_more(item) else item for item in items])
         if not items:
             raise UnusableError("an empty list where one object is due", items)
-        return self._as_one([self.open(item, layers) for item in items])
+        contents: list[dict[str, Any]] = []
+        refused: UnusableError | None = None
+        for item in items:
+            try:
+                contents.append(self.open(item, layers))
+            except UnusableError as error:
+                if not isinstance(item, str) or START.search(item):
+                    raise
+                refused = error
+        if refused and not contents:
+            raise refused
+        if refused:
+            self._notes.add(Code.JSON_REPAIRED, "text beside its objects was passed over")
+        return self._as_one(contents)
 
     def _open_object(self, value: dict[str, Any], layers: int) -> dict[str, Any]:
         """The object without its wrappers: what they hold, and what stands beside them."""
         while (name := self._wrapper(value)) is not None:
             inner = self.open(value[name], layers)
-            beside = {
-                key: item
-                for key, item in value.items()
-                if key != name and item is not None and (key not in TRANSPORT or key in self._step.fields)
-            }
-            value = overlay(beside, inner)
+            is_carried = name in self._step.wrappers or _is_empty(value, self._step)
+            left_out = {name, *(TRANSPORT - self._step.fields if is_carried else ())}
+            beside = {key: item for key, item in value.items() if key not in left_out and item is not None}
+            value = self._joined(beside, inner)
         return value
+
+    def _joined(self, under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+        """Two parts of one content: the lists and sources of both; else `over` counts, with a notice."""
+        tell_lost(self._lay(under, over), self._notes)
+        return under
+
+    def _lay(self, whole: dict[str, Any], over: dict[str, Any]) -> list[str]:
+        """Put `over` into `whole`, and give the paths at which that had another value."""
+        for name in ("sources", *self._step.lists):
+            first, second = whole.get(name), over.get(name)
+            if (name == "sources" and first and second) or (isinstance(first, list) and isinstance(second, list)):
+                if first != second:
+                    whole[name] = as_list(first)
+                    whole[name].extend(as_list(second))
+                over = {key: value for key, value in over.items() if key != name}
+        return lay(whole, over)
 
     def _wrapper(self, value: dict[str, Any]) -> str | None:
         """The key that holds the content or part of it: a section's name, or else a carrier's."""
@@ -107,41 +140,60 @@ class _Opener:
             if isinstance(value.get(name), dict) or (step.lists and isinstance(value.get(name), list)):
                 return name
         if not _is_empty(value, step):
-            return None
+            return next((name for name in WRAPPERS if self._completes(value, name)), None)
         held = [name for name in (*WRAPPERS, *step.wrappers) if isinstance(value.get(name), dict | list | str)]
         return min(held, key=lambda name: isinstance(value[name], str), default=None)
+
+    def _completes(self, value: dict[str, Any], name: str) -> bool:
+        """Whether under `name` there are fields of the step that `value` lacks, and no other value for any."""
+        inner = value.get(name)
+        return (
+            isinstance(inner, dict)
+            and name not in self._step.fields
+            and any(not is_nothing(inner.get(field)) for field in self._step.fields)
+            and all(is_nothing(value.get(key)) or value[key] == item for key, item in inner.items())
+        )
 
     def _holds_more(self, item: Any) -> bool:
         """Whether an item of a list is no entry but an envelope, or a whole document with a list in it."""
         if isinstance(item, str):
-            return START.match(item.lstrip()) is not None
-        return isinstance(item, dict) and (
-            any(name in item for name in self._step.lists)
-            or self._wrapper(item) is not None
-            or blocks_of(item) is not None
+            return START.search(item) is not None
+        return isinstance(item, dict) and bool(
+            self._lists_of(item) or self._wrapper(item) is not None or blocks_of(item) is not None
         )
+
+    def _lists_of(self, item: Any) -> list[str]:
+        """The names of the lists of people in an item."""
+        return [name for name in self._step.lists if isinstance(item, dict) and name in item]
 
     def _listed(self, items: list[Any]) -> dict[str, Any]:
         """Entries, and documents that list entries, as one document."""
         whole: dict[str, Any] = {}
-        entries: list[Any] = []
+        lists: dict[str, list[Any]] = {self._step.lists[0]: []}
+        lost: list[str] = []
+        if any(map(self._lists_of, items)):
+            kept = [item for item in items if not isinstance(item, str) or reads_as_a_name(item)]
+            if len(kept) < len(items):
+                self._notes.add(Code.JSON_REPAIRED, "text beside its objects was passed over")
+            items = kept
         for item in items:
-            names = [name for name in self._step.lists if isinstance(item, dict) and name in item]
+            names = self._lists_of(item)
             if names and len(items) == 1:
                 return dict(item)
+            if not names:
+                lists[self._step.lists[0]].append(item)
+                continue
             for name in names:
-                entries += as_list(item.pop(name))
-            if names:
-                whole = overlay(whole, item)
-            else:
-                entries.append(item)
-        return {self._step.lists[0]: entries, **whole}
+                lists.setdefault(name, []).extend(as_list(item.pop(name)))
+            lost += self._lay(whole, item)
+        tell_lost(lost, self._notes)
+        return {**lists, **whole}
 
     def _as_one(self, contents: list[dict[str, Any]]) -> dict[str, Any]:
         """Several objects where one is due, read as one; where they disagree the later counts, as with steps."""
         whole: dict[str, Any] = {}
         for content in contents:
-            whole = overlay(whole, content)
+            self._lay(whole, content)
         if len(contents) > 1:
             self._notes.add(
                 Code.SEVERAL_OBJECTS, f"{len(contents)} objects where one is due were read as one, the later first"

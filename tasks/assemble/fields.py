@@ -165,8 +165,30 @@ def fill(target: dict[str, Any], extra: dict[str, Any], at: str = "") -> list[st
     return lost
 
 
+def lay(target: dict[str, Any], newer: dict[str, Any], at: str = "") -> list[str]:
+    """Lay `newer` on `target`, level by level: `fill` the other way round, in the time that `newer` takes.
+
+    Returns:
+        The paths at which both have something and `target`'s lost.
+    """
+    lost: list[str] = []
+    for key, value in newer.items():
+        path = f"{at}.{key}" if at else key
+        present = target.get(key)
+        if is_nothing(value) and not is_nothing(present):
+            continue
+        if isinstance(present, dict) and isinstance(value, dict) and key not in _WHOLE:
+            lost += lay(present, value, path)
+            continue
+        if not is_nothing(present) and present != value:
+            lost.append(path)
+        target[key] = value
+    return lost
+
+
 def tell_lost(lost: list[str], notes: Notes) -> None:
-    """One notice for all the fields in which a step's values lost to others (`fill`)."""
+    """One notice for all the fields in which a step's values lost to others (`fill`); a key may be a name."""
     if lost:
-        fields = ", ".join(lost[:5]) + (", …" if len(lost) > 5 else "")  # noqa: PLR2004 (five show which)
+        shown = [".".join(key if key.isidentifier() else "*" for key in path.split(".")) for path in lost[:5]]
+        fields = ", ".join(shown) + (", …" if len(lost) > len(shown) else "")
         notes.add(Code.OVERRULED, f"another value was kept in {len(lost)} places: {fields}")

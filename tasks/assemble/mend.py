@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from models.clean import snake_case
+
 _ENDS = r"\s{0,40}(?:[,:}\]]|//|/\*|\Z)"
 """What follows a quote that ends a text. Any other quote is one of the text."""
 
@@ -21,12 +23,14 @@ def _quoted(quote: str) -> str:
     A quote before another quote may stand for a missing comma: there the text ends, and the reading too.
     """
     others = quote.strip("[]")
-    return rf"{quote}(?:[^{others}\\]|\\.|{quote}(?!{_ENDS}|\s{{0,40}}{quote}))*+(?:{quote}|\\?\Z)"
+    letters = rf"[^{others}\\]*+"
+    within = rf"(?:\\.|{quote}(?!{_ENDS}|\s{{0,40}}{quote}))"
+    return rf"{quote}{letters}(?:{within}{letters})*(?:{quote}|\\?\Z)"
 
 
 _TEXTS = "|".join(map(_quoted, ('"', "'", "[\u201c\u201d]", "[\u2018\u2019]")))
 _TOKEN = re.compile(
-    rf"""(?P<skip>\s++|//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?)"""
+    rf"""(?P<skip>\s++|//[^\n]*+|\#[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*(?:\*/)?)"""
     rf"""|(?P<mark>[{{}}\[\]:,])|(?P<text>{_TEXTS})|(?P<word>[^\s{{}}\[\]:,"'\u2018\u2019\u201c\u201d]++)""",
     re.DOTALL,
 )
@@ -40,6 +44,12 @@ _BARE_KEY = re.compile(r"[A-Za-z_$][\w$-]*")
 _WORDS = {"true": "true", "True": "true", "false": "false", "False": "false", "null": "null", "None": "null"} | (
     dict.fromkeys(("NaN", "Infinity", "-Infinity", "undefined"), "null")
 )
+_WHOLE_OR_NOTHING = re.compile(
+    r"(?:.*_)?(?:name|domain|website|url|date|emails?|email_address|phones?|phone_number|linkedin|linkedin_profile)"
+)
+_PROSE = 60
+"""Characters of the longest text without a space that may be one name or one word."""
+
 _CLOSER = {"{": "}", "[": "]"}
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -50,18 +60,19 @@ class NotMendedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A value, where its text ends, and whether it was cut off there."""
+    """A value, where its text ends, whether it was cut off there, and the path of what a cut may have hurt."""
 
     value: Any
     end: int
     is_cut: bool
+    last: str | None = None
 
 
 def mend(text: str, start: int) -> Mended:
     """Read the object or list that begins at `start`, whatever follows it.
 
-    Of a text that was cut off, what is certain is kept: the last text as far as it goes, but no number
-    and no word that touches the cut, and no key without its value.
+    Of a text that was cut off, what is certain is kept: the last text as far as it goes, if it can be told
+    in part, but no number and no word that touches the cut, and no key without its value.
 
     Raises:
         NotMendedError: it cannot be read without guessing.
@@ -77,7 +88,28 @@ def mend(text: str, start: int) -> Mended:
         strict.take(str(token.lastgroup), token[0], at_end=end == len(text))
         if not strict.open:
             return Mended(strict.value(), end, is_cut=False)
-    return Mended(strict.value(), end, is_cut=True)
+    return Mended(strict.value(), end, is_cut=True, last=last_field(strict.value(due="null")))
+
+
+def tells_in_part(key: str | None, text: str) -> bool:
+    """Whether a text that was cut off is prose: half of a name, an address or a word is another.
+
+    Prose in Chinese, Japanese or Thai has no spaces: it is told by its length.
+    """
+    is_prose = len(text.split()) > 1 or (len(text) > _PROSE and "://" not in text)
+    return is_prose and not (key and _WHOLE_OR_NOTHING.fullmatch(snake_case(key)))
+
+
+def last_field(value: Any) -> str | None:
+    """The path of the value written last: the one that a missing end may have cut."""
+    path = ""
+    while value and isinstance(value, dict | list):
+        if isinstance(value, list):
+            path, value = f"{path}[{len(value) - 1}]", value[-1]
+        else:
+            key = next(reversed(value))
+            path, value = f"{path}.{key if key.isidentifier() else '*'}", value[key]
+    return path.removeprefix(".") or None
 
 
 class _Strict:
@@ -104,10 +136,11 @@ class _Strict:
         elif kind == "word":
             self._word(token, is_whole=not at_end)
 
-    def value(self) -> Any:
-        """What was written, with every bracket closed."""
+    def value(self, due: str = "") -> Any:
+        """What was written, with every bracket closed; `due` stands where a value was due."""
+        last = self._before + due if due and self.due in {"value", "item"} else ""
         try:
-            return _DECODER.decode("".join(self._written) + "".join(reversed(self.open)))
+            return _DECODER.decode("".join(self._written) + last + "".join(reversed(self.open)))
         except ValueError:
             raise NotMendedError from None
 
@@ -133,8 +166,19 @@ class _Strict:
         inside = text[1:-1] if is_whole else _CUT_ESCAPE.sub(r"\1", text[1:])
         if text[0] in _ESCAPED.sub("", inside) and (self.due == "key" or not is_whole):
             raise NotMendedError  # its quotes may as well have ended it
-        if is_whole or self.due != "key":
-            self._scalar(_requoted(inside))
+        written = _requoted(inside)
+        if is_whole or not self._is_half(written):
+            self._scalar(written)
+
+    def _is_half(self, written: str) -> bool:
+        """Whether a text that was cut off is of no use as far as it goes."""
+        if self.due in {"value", "item"}:
+            return not tells_in_part(self._key(), _DECODER.decode(written))
+        return self.due == "key"
+
+    def _key(self) -> str | None:
+        """The key whose value comes next, if one does."""
+        return str(_DECODER.decode(self._before.strip(",:"))) if self.due == "value" and self._before else None
 
     def _word(self, word: str, *, is_whole: bool) -> None:
         if self.due == "key" and _BARE_KEY.fullmatch(word):

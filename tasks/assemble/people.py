@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 
 def _set(words: str) -> frozenset[str]:
@@ -47,6 +48,17 @@ _BODY = re.compile(
 _JOINT = re.compile(r"\s&\s|(?<=\w)\+(?=\w)|&\s*co\b", re.IGNORECASE)
 _NO_LETTERS = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\s,]+")
+_COMPANY_BEHIND = (re.compile(r"([^(]+)\((.+)\)\s*"), re.compile(r"([^,]+),(.+)"))
+_BEHIND = re.compile(r"[,(]|\s[-\u2013\u2014]\s")
+"""Where a name ends and a title or a company begins."""
+
+_PARTICLES = _set("al bin da das de del della den der di dos du el ibn la le ten ter van von y zu")
+_LONGEST_NAME = 6
+_MAILBOXES = _set(
+    "accounts admin billing contact contracts estimating info office payable procurement purchasing sales support"
+    " team tenders"
+)
+"""Words of a shared mailbox. None of them is a name."""
 
 
 def company_mark(name: str) -> str | None:
@@ -70,6 +82,31 @@ def company_mark(name: str) -> str | None:
     return last if bare in _LEGAL_FORMS | _KINDS else None
 
 
+def without_company(name: str) -> str:
+    """`name` without the company behind a full name, after a comma or in brackets: `Jane Doe (Acme Ltd)`."""
+    for pattern in _COMPANY_BEHIND:
+        found = pattern.fullmatch(name)
+        if found and len(_WORD.findall(found[1])) > 1 and company_mark(found[2]):
+            return found[1].strip()
+    return name
+
+
+def is_named_in(address: str, name: str) -> bool:
+    """Whether an e-mail address has a word of `name`, of three letters or more, before its `@`."""
+    local = address.partition("@")[0].lower()
+    words = set(comparable(without_company(name)).split()) - _MAILBOXES
+    return any(len(word) > 2 and word in local for word in words)  # noqa: PLR2004 (two letters are in any word)
+
+
+def reads_as_a_name(text: str) -> bool:
+    """Whether a text that stands alone is a full name, with or without what follows one, and no sentence."""
+    words = _WORD.findall(_BEHIND.split(text.strip())[0])
+    return 1 < len(words) <= _LONGEST_NAME and not any(
+        word.endswith(":") or (word[0].islower() and word not in _PARTICLES) for word in words
+    )
+
+
+@lru_cache(maxsize=1024)
 def comparable(name: str) -> str:
     """`name` in the form in which two spellings of it are equal.
 

@@ -5,8 +5,16 @@ from typing import Any
 
 from tasks.assemble.notes import Code, Notes, UnusableError
 
-_SILENT = frozenset({"reasoning", "thinking", "redacted_thinking", "tool_use", "server_tool_use"})
-_CUT_SHORT = frozenset({"incomplete", "length", "max_tokens"})
+_SILENT = frozenset(
+    {"reasoning", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "mcp_tool_use"}
+    | {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call", "computer_call"}
+    | {"function_call", "custom_tool_call", "mcp_call", "shell_call", "local_shell_call", "apply_patch_call"}
+    | {"tool_search_call"}
+)
+_CUT_SHORT = frozenset(
+    {"incomplete", "length", "max_tokens", "model_context_window_exceeded"}
+    | {"content_filter", "safety", "recitation", "refusal"}
+)
 
 
 def said(value: dict[str, Any], notes: Notes) -> Any:
@@ -37,7 +45,7 @@ def blocks_of(value: dict[str, Any]) -> list[Any] | None:
             blocks = found
         case {"output": list() as found} | {"content": list() as found} if any(map(is_block, found)):
             blocks = found
-        case {"choices": list() as found} | {"candidates": list() as found}:
+        case {"choices": list() as found} | {"candidates": list() as found} if all(map(_is_answer, found[:1])):
             blocks = found[:1]
         case {"role": str(), "content": list() as found}:
             blocks = found
@@ -52,7 +60,15 @@ def is_block(value: Any) -> bool:
         case {"type": "message", "content": _} | {"type": "text" | "output_text", "text": _} | {"type": "refusal"}:
             return True
         case {"type": str(kind)}:
-            return _is_silent(kind)
+            return kind in _SILENT
+    return False
+
+
+def _is_answer(value: Any) -> bool:
+    """Whether `value` is one of a provider's choices or candidates."""
+    match value:
+        case {"message": dict()} | {"text": str()} | {"content": str() | list() | dict()} | {"finish_reason": _}:
+            return True
     return False
 
 
@@ -69,13 +85,9 @@ def joined(blocks: list[Any], response: Any) -> Any:
     return "".join(texts) if texts else pieces[0]
 
 
-def _is_silent(kind: str) -> bool:
-    return kind in _SILENT or kind.endswith("_call")
-
-
 def _pieces(block: Any) -> Iterator[Any]:
     match block:
-        case {"type": str(kind)} if _is_silent(kind):
+        case {"type": str(kind)} if kind in _SILENT:
             return
         case {"text": str() as text}:
             if block.get("thought") is not True:

@@ -11,21 +11,25 @@ from typing import Any
 
 import orjson
 
-from tasks.assemble.mend import Mended, NotMendedError, mend
+from tasks.assemble.mend import Mended, NotMendedError, last_field, mend, tells_in_part
 from tasks.assemble.notes import Code, Notes, UnusableError
 from tasks.assemble.patch import patch
 
 START = re.compile(
     r"""\{ \s* (?: ["'\u201c\u2018}\\] | // | /\* | \# | [A-Za-z_]\w*\s*: )  # an object: a key, a comment, an end
-      | \[ \s* [\[{]                                                          # a list of objects""",
+      | \[ (?:\s{0,9}\[){0,9} \s* \{                                          # a list of objects""",
     re.VERBOSE,
 )
-"""Where JSON begins in a text. `{placeholder}` and `[1]` in a sentence do not count."""
+"""Where JSON begins in a text. `{placeholder}`, `[1]` and `[[1]](link)` in a sentence do not count."""
 
 _DECODER = json.JSONDecoder(strict=False)
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_LETTERS = r'[^"\\]*+(?:\\.[^"\\]*+)*'
+_STRING = re.compile(f'"{_LETTERS}"', re.DOTALL)
 _ESCAPED = re.compile(r'[{\[]\s*(?:\\[nrt]\s*)*\\"')
-_INSIDE = re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL)
+_INSIDE = re.compile(_LETTERS, re.DOTALL)
+
+_BARE_NUMBER = re.compile(r"(?:[:,\[(]|\*/)\s*+[\d.eE+_-]+\Z")
+"""A number at the very end. A blank after it, or another key, tells that it is whole."""
 
 
 def parse(text: str, notes: Notes) -> Any:
@@ -65,7 +69,7 @@ def _repaired(text: str, notes: Notes, objection: str) -> list[Any]:
     values = [first, *_following(text, first.end)]
     for read in values:
         if read.is_cut:
-            notes.add(Code.OUTPUT_TRUNCATED, "its JSON ends before its end", _last_field(read.value))
+            notes.add(Code.OUTPUT_TRUNCATED, "its JSON ends before its end", read.last)
     return [read.value for read in values]
 
 
@@ -82,8 +86,30 @@ def _first(text: str, start: int) -> tuple[Mended, str]:
     try:
         return mend(text, start), "was misspelt and was mended"
     except NotMendedError:
-        rest = text[start:]
-        return Mended(patch(rest), len(text), not _is_closed(rest)), "was broken and was patched by guess"
+        value, length = patch(text[start:])
+        read = text[start : start + length]
+        is_cut = not _is_closed(read)
+        last = last_field(value)
+        if is_cut:
+            _without_half(value, read)
+        return Mended(value, start + length, is_cut, last), "was broken and was patched by guess"
+
+
+def _without_half(value: Any, text: str) -> None:
+    """Take away the last value where it touches the end of `text` and cannot be told in part, as `mend` does."""
+    holder: Any = None
+    key: Any = None
+    while value and isinstance(value, dict | list):
+        holder, key = value, next(reversed(value)) if isinstance(value, dict) else len(value) - 1
+        value = value[key]
+    if isinstance(value, str):
+        name = key if isinstance(key, str) else None
+        escaped = [json.dumps(value, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)]
+        is_half = text.rstrip().endswith((value.rstrip(), *escaped)) and not tells_in_part(name, value)
+    else:
+        is_half = _BARE_NUMBER.search(text) is not None
+    if holder and is_half:
+        del holder[key]
 
 
 def _following(text: str, end: int) -> Iterator[Mended]:
@@ -110,15 +136,3 @@ def _is_closed(text: str) -> bool:
     """Whether every bracket outside of a string has its end."""
     bare = _STRING.sub("", text)
     return bare.count("{") + bare.count("[") <= bare.count("}") + bare.count("]")
-
-
-def _last_field(value: Any) -> str | None:
-    """The path of the value written last: the one a missing end may have cut."""
-    path = ""
-    while value and isinstance(value, dict | list):
-        if isinstance(value, list):
-            path, value = f"{path}[{len(value) - 1}]", value[-1]
-        else:
-            key = next(reversed(value))
-            path, value = f"{path}.{key if key.isidentifier() else '*'}", value[key]
-    return path.removeprefix(".") or None

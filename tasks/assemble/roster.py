@@ -1,15 +1,12 @@
 """Who is meant: the list of contacts as the other steps refer to it, by index or by name."""
 
-import re
 from typing import Any
 
+from models.clean import index_of
 from tasks.assemble.notes import Code, Notes
 from tasks.assemble.people import comparable
 
 NAMES = ("name", "full_name", "contact_name", "person_name", "target_name")
-INDEXES = ("contact_index", "contact_id", "index")
-
-_INDEX = re.compile(r"(?:cont(?:act)?[ _-]?)?(\d{1,6})(?:\.0+)?", re.IGNORECASE)
 
 
 def name_of(entry: dict[str, Any]) -> str | None:
@@ -19,16 +16,6 @@ def name_of(entry: dict[str, Any]) -> str | None:
             return " ".join(entry[key].split()) or None
     parts = [entry.get(key) for key in ("first_name", "last_name")]
     return " ".join(part.strip() for part in parts if isinstance(part, str)) or None
-
-
-def index_of(entry: dict[str, Any]) -> int | None:
-    """The contact index an entry gives: a number, its text, or an id that ends in it (`CONT_000`)."""
-    for key in INDEXES:
-        value = entry.get(key)
-        found = _INDEX.fullmatch(str(value).strip()[:16]) if isinstance(value, str | int | float) else None
-        if found and not isinstance(value, bool):
-            return int(found[1])
-    return None
 
 
 class Roster:

@@ -29,6 +29,9 @@ from tasks.assemble.steps import (
 Sections = dict[str, dict[str, Any]]
 
 SHOWN = (
+    ("find_leads", "the_angle"),
+    ("find_leads", "lead_score"),
+    ("find_leads", "timing_urgency"),
     ("find_leads", "primary_buying_signal"),
     ("find_leads", "company_snapshot"),
     ("find_leads", "opportunity_intelligence"),
@@ -39,7 +42,7 @@ SHOWN = (
     ("insight", "competitive_positioning"),
     ("insight", "decision_making_process"),
 )
-"""What the app gives a panel of its own."""
+"""What the app gives a panel of its own, and what stands in its header whoever wrote the dossier."""
 
 _ORDER = (SIGNALS, INTRO, LEAD_INTELLIGENCE, OPPORTUNITY, STRATEGY, CLIENT_SPECIFIC)
 """Who is heard first. SIGNALS' urgency wins over INTRO's (domain, "Steps that matter")."""
@@ -89,12 +92,16 @@ def place(made: Sections, step: str, content: dict[str, Any], notes: Notes, home
 
 
 def complete(made: Sections, notes: Notes) -> None:
-    """Give every section every known field, [] for a list and null for the rest, and tell of empty panels."""
+    """Give every section every known field, [] for a list and null for the rest, and tell what is not there.
+
+    What was written and could not be read has been told.
+    """
     for name, fields in SECTIONS.items():
         for field, shape in fields.items():
             made[name].setdefault(field, [] if isinstance(shape, Many) else None)
+    told = {notice.field for notice in notes.all()}
     for name, field in SHOWN:
-        if is_nothing(made[name][field]):
+        if is_nothing(made[name][field]) and field not in told:
             notes.add(Code.SECTION_MISSING, "no step has written it", f"{name}.{field}")
 
 
@@ -164,18 +171,25 @@ def _merge(present: list[Any], fresh: list[Any], key: str, at: str) -> list[str]
     """
     lost: list[str] = []
     known = {item[key]: item for item in present if isinstance(item, dict) and isinstance(item.get(key), str)}
+    longer: dict[tuple[str, str], list[Any]] = {}
     for item in fresh:
-        same = known.get(str(item.get(key))) if isinstance(item, dict) else None
-        if same is None:
+        named = str(item.get(key)) if isinstance(item, dict) else None
+        same = known.get(named)
+        if named is None or same is None:
             present.append(item)
             continue
+        rest = dict(item)
         for name, value in item.items():
             if isinstance(value, list) and isinstance(same.get(name), list):
-                same[name] = item[name] = _united(same[name], value)
-        lost += fill(same, item, at)
+                if (named, name) not in longer:
+                    longer[named, name] = [*same[name]]
+                longer[named, name] += rest.pop(name)
+        lost += fill(same, rest, at)
+    for (named, name), values in longer.items():
+        known[named][name] = _united(values)
     return lost
 
 
-def _united(first: list[Any], second: list[Any]) -> list[Any]:
-    """The items of both lists, each once, however large they are."""
-    return list({orjson.dumps(item, option=orjson.OPT_SORT_KEYS): item for item in first + second}.values())
+def _united(values: list[Any]) -> list[Any]:
+    """The items of a list, each once, however large they are."""
+    return list({orjson.dumps(item, option=orjson.OPT_SORT_KEYS): item for item in values}.values())

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from tasks.assemble.clean import as_list
+from tasks.assemble.fields import unfolded
 from tasks.assemble.notes import Code, Notes, excerpt, kind
 
 _LINK = re.compile(r"""https?://[^\s/?#"'<>\\]++[^\s"<>\\]*+""", re.IGNORECASE)
@@ -25,7 +26,8 @@ class Sources:
         quotes it unless it is `private`.
         """
         taken = []
-        for place, source in enumerate(as_list(given)):
+        listed = [source for part in as_list(given) for source in as_list(unfolded(part, "sources", notes))]
+        for place, source in enumerate(listed):
             read = _read(source)
             if read is None:
                 shown = kind(source) if private else _shown(source)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.assemble.clean import DEPTH, Tally, as_list, clean, is_nothing, name_of, overlay
+from models.clean import snake_case
+from tasks.assemble.clean import DEPTH, Tally, as_list, clean, is_nothing, overlay
 from tasks.assemble.notes import Notes
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=()))
@@ -115,12 +116,12 @@ def test_nesting_ends_where_readers_cannot_follow(make):
     ],
 )
 def test_a_key_that_is_an_identifier_is_in_snake_case(key, name):
-    assert name_of(key) == name
+    assert snake_case(key) == name
 
 
 @given(st.text(max_size=80))
 def test_naming_a_key_twice_changes_nothing(key):
-    assert name_of(name_of(key)) == name_of(key)
+    assert snake_case(snake_case(key)) == snake_case(key)
 
 
 def test_two_spellings_of_a_key_lose_nothing():

@@ -67,6 +67,9 @@ def test_a_text_in_place_of_the_list_is_nobodys_name():
         ([{"tier": "secondary"}, {"tier": "tertiary"}], 0),
         ([{}, {}], 0),
         ([{}, {"is_primary": True}], 1),
+        ([{"is_primary": "false"}, {"is_primary": "true"}], 1),
+        ([{"tier": "Tier 2 - Secondary"}, {"tier": "Tier 1 - Primary"}], 1),
+        ([{"tier": "non-primary"}, {"tier": "Primary (decision maker)"}], 1),
     ],
 )
 def test_exactly_one_contact_is_primary(entries, primary):
@@ -109,6 +112,75 @@ def test_what_is_no_person_is_set_aside_and_its_copy_with_it(entry, reason):
 
 def test_a_person_who_bears_the_companys_name_is_one():
     assert made({"contacts": [{"name": "Acme Works", "linkedin_url": "https://l.example/in/acme"}]}).contacts
+
+
+@pytest.mark.parametrize(
+    ("listed", "found", "column", "value"),
+    [
+        ({"title": "VP"}, {"job_title": "CEO"}, "title", "CEO"),
+        ({"phone": "1"}, {"mobile": "2"}, "phone", "2"),
+        ({"phone": "1"}, {"phone_number": "n/a - none found"}, "phone", "1"),
+        ({"phone": "ask"}, {"phone": "none found"}, "phone", "none found"),
+        (
+            {"linkedin_url": "https://l.example/a"},
+            {"linkedin": "not found"},
+            "linkedin_url",
+            "https://l.example/a",
+        ),
+        ({"linkedin": "l.example/in/a"}, {"linkedin_url": "n/a - none found"}, "linkedin_url", "l.example/in/a"),
+        (
+            {"linkedin": "l.example/in/a"},
+            {"linkedin": "https://l.example/b"},
+            "linkedin_url",
+            "https://l.example/b",
+        ),
+        ({"bio": "Old"}, {"bio_summary": "New"}, "bio_paragraph", "New"),
+        ({"title": "VP"}, {"role": "champion"}, "title", "VP"),
+        ({"role": "champion"}, {}, "title", "champion"),
+    ],
+)
+def test_the_newest_value_counts_under_whichever_of_its_names(listed, found, column, value):
+    (contact,) = made({"contacts": [{"name": "Ann Lee"} | listed]}, {"name": "Ann Lee"} | found).contacts
+    assert getattr(contact, column) == value
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Jane Doe (Acme Holdings)", "Jane Doe, Turner Construction", "Jane Doe (Acme AG)", "Jane Doe, Acme (US) LLC"],
+)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"first_name": "Jane", "last_name": "Doe"},
+        {"email": "jane@acme.example"},
+        {"work_email": "JDoe@acme.example"},
+        {"linkedin": "linkedin.com/in/jd", "email": "info@acme.example"},
+    ],
+)
+def test_a_person_with_the_company_behind_the_name_is_one(name, given):
+    (contact,) = made({"contacts": [{"name": name} | given]}).contacts
+    assert (contact.name, contact.first_name, contact.last_name) == (name, "Jane", "Doe")
+    assert made({"contacts": [{"name": name}]}).contacts == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "email"),
+    [
+        ("Acme, Inc.", "info@acme.example"),
+        ("Acme Bridge, LLC", "info@acme.example"),
+        ("Smith, Jones & Partners", "smith@acme.example"),
+        ("Turner Group (Acme LLC)", "turner@acme.example"),
+        ("Baker Tilly (US) LLP", "baker.tilly@acme.example"),
+        ("Mott MacDonald (UK) Ltd", "mott@acme.example"),
+        ("Hensel Phelps, a Delaware corporation", "info@acme.example"),
+        ("Accounts Payable, Acme Inc.", "accounts@acme.example"),
+        ("Procurement Team (Acme Ltd)", "procurement-team@acme.example"),
+        ("Jane Doe (Acme Ltd)", "acme@acme.example"),
+    ],
+)
+@pytest.mark.parametrize("linkedin", [None, "https://linkedin.com/company/acme"])
+def test_a_company_with_an_address_is_none(name, email, linkedin):
+    assert made({"contacts": [{"name": name, "email": email, "linkedin": linkedin}]}).contacts == ()
 
 
 def test_the_newest_value_counts_and_nothing_is_lost():
@@ -163,9 +235,81 @@ def test_one_person_listed_twice_is_one_contact():
     assert codes(draft) == ["contact_duplicate"]
 
 
-def test_two_people_of_one_name_and_different_titles_are_two():
-    entries = [{"name": "Ann Lee", "title": "Buyer"}, {"name": "Ann Lee", "title": "Director"}]
+@pytest.mark.parametrize("title", ["title", "job_title", "position"])
+def test_two_people_of_one_name_and_different_titles_are_two(title):
+    entries = [{"name": "Ann Lee", title: "Buyer"}, {"name": "Ann Lee", title: "Director"}]
     assert len(made({"contacts": entries}).contacts) == 2
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [{"contact_index": 0, "title": "CEO"}, {}],
+        [{}, {"contact_index": 0, "title": "CEO"}],
+        [{"contact_index": 0, "title": "CEO"}, {"contact_index": 0, "title": "Chief"}],
+        [{"contact_index": 0, "title": "CEO"}, {"contact_index": 1, "job_title": "ceo"}],
+        [{}, {"title": "CEO"}, {}, {"title": "CEO"}],
+    ],
+)
+def test_one_name_is_one_person_unless_two_titles_tell_them_apart(entries):
+    listed = [{"name": "Ann Lee"} | entry for entry in entries]
+    draft = made({"contacts": listed[:1], "key_contacts": listed[1:]}, {"name": "Ann Lee", "phone": "1"})
+    (contact,) = draft.contacts
+    assert contact.phone == "1"
+    assert set(codes(draft)) == {"contact_duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other"),
+    [
+        ("email", "jsmith@acme.example", "john.smith@acme.example"),
+        ("linkedin_url", "https://linkedin.com/in/john", "https://linkedin.com/in/jsmith"),
+    ],
+)
+@pytest.mark.parametrize("titles", [["CEO", None], [None, "CEO"], [None, None]])
+def test_namesakes_with_another_index_and_another_address_are_two(field, one, other, titles):
+    entries = [
+        {"contact_index": place, "name": "John Smith", "title": title, field: value}
+        for place, (title, value) in enumerate(zip(titles, (one, other), strict=True))
+    ]
+    contacts = made({"contacts": entries}).contacts
+    assert [(contact.title, getattr(contact, field)) for contact in contacts] == [
+        (titles[0], one),
+        (titles[1], other),
+    ]
+    without_index = [{key: entry[key] for key in entry if key != "contact_index"} for entry in entries]
+    assert len(made({"contacts": without_index}).contacts) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"email": "JSmith@acme.example"},
+        {"linkedin": "uk.linkedin.com/in/John/", "email": "john@other.example"},
+        {"phone": "1"},
+    ],
+)
+def test_namesakes_with_another_index_and_no_other_address_are_one(other):
+    profile = {"email": "jsmith@acme.example", "linkedin_url": "https://www.linkedin.com/in/john?trk=x"}
+    entries = [{"contact_index": 0, "title": "CEO"} | profile, {"contact_index": 1} | other]
+    assert len(made({"contacts": [{"name": "John Smith"} | entry for entry in entries]}).contacts) == 1
+
+
+@pytest.mark.parametrize("title", [None, "Buyer"])
+def test_an_entry_is_about_none_of_two_namesakes_without_a_title(title):
+    entries = [{"contact_index": place, "email": f"{place}@acme.example"} for place in (0, 1)]
+    entries.append({"contact_index": 2, "title": title, "phone": "1"})
+    contacts = made({"contacts": [{"name": "John Smith"} | entry for entry in entries]}).contacts
+    assert [contact.phone for contact in contacts] == [None, None, "1"]
+
+
+@pytest.mark.parametrize(
+    "titles", [["CEO", "Engineer", None], ["CEO", None, "Engineer"], [None, "CEO", "Engineer"]]
+)
+def test_a_namesake_without_a_title_joins_the_first_that_is_alone(titles):
+    contacts = made({"contacts": [{"name": "Ann Lee", "title": title} for title in titles]}).contacts
+    alone = titles[2] is not None
+    assert [contact.title for contact in contacts] == (["CEO", "Engineer"] if alone else titles)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +321,9 @@ def test_two_people_of_one_name_and_different_titles_are_two():
         ({"phone_number": " +1 555 0101 "}, "phone", "+1 555 0101"),
         ({"phones": ["+1 555 0101", "x"]}, "phone", "+1 555 0101"),
         ({"linkedin": "linkedin.example/in/ann"}, "linkedin_url", "linkedin.example/in/ann"),
+        ({"linkedin": "linkedin.com/in/ann"}, "linkedin_url", "https://linkedin.com/in/ann"),
+        ({"linkedin": "www.LinkedIn.com/in/ann"}, "linkedin_url", "https://www.LinkedIn.com/in/ann"),
+        ({"linkedin": "https://linkedin.com/in/ann"}, "linkedin_url", "https://linkedin.com/in/ann"),
         ({"linkedin_url": "javascript:alert(1)"}, "linkedin_url", "javascript:alert(1)"),
         ({"bio_summary": "<b>Bio</b>"}, "bio_paragraph", "<b>Bio</b>"),
         ({"email": "mailto: ann @acme.example"}, "email", "ann@acme.example"),

@@ -86,6 +86,16 @@ def test_an_override_replaces_field_by_field(name):
     assert draft.copy["overrides_applied_count"] == 1
 
 
+@pytest.mark.parametrize("echo", ["copy_outputs", "override_copy"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_final_copy_wins_over_an_echo_of_what_it_replaces(echo, order):
+    final = ("final_copy_outputs", [{"contact_index": 0, "email_body": "Final"}])
+    general = (echo, [{"contact_index": 0, "email_body": "General", "email_subject": "S"}])
+    draft = made(override=[dict([final, general][::order])])
+    (entry,) = draft.copy["outreach"]
+    assert (entry["email_body"], entry["email_subject"]) == ("Final", "S")
+
+
 def test_of_two_letters_to_one_contact_the_later_counts():
     draft = made(
         {"copy_outputs": [{"contact_index": 0, "email_body": "old"}]},

@@ -54,6 +54,10 @@ ENVELOPES = [
     anthropic(TEXT)["content"],
     anthropic(TEXT[:5], TEXT[5:])["content"],
     responses(TEXT[:5], TEXT[5:])["output"][-1:],
+    chat(TEXT) | {"choices": [*chat(TEXT)["choices"], None]},
+    {"choices": [{"content": TEXT}]},
+    {"choices": [{"content": [{"type": "text", "text": TEXT}]}]},
+    {"candidates": [{"content": [{"text": TEXT[:9]}, {"text": TEXT[9:]}]}]},
     gemini({"text": TEXT}),
     gemini({"text": "let me think", "thought": True}, {"text": TEXT[:9]}, {"text": TEXT[9:]}),
     {"content": [{"type": "thinking", "text": "hm"}, {"type": "text", "text": TEXT}], "role": "assistant"},
@@ -96,10 +100,67 @@ def test_envelopes_come_off_in_any_order(inner):
         chat(TEXT, finish_reason="length"),
         anthropic(TEXT, stop_reason="max_tokens"),
         gemini({"text": TEXT}, finishReason="MAX_TOKENS"),
+        chat(TEXT, finish_reason="content_filter"),
+        gemini({"text": TEXT}, finishReason="SAFETY"),
+        anthropic(TEXT, stop_reason="refusal"),
     ],
 )
 def test_an_answer_that_was_cut_short_is_told(output):
     assert opened(output) == (CONTENT, ["output_truncated"])
+
+
+@pytest.mark.parametrize("beside", [{"candidates": [{"name": "B"}]}, {"choices": ["x"]}, {"candidates": []}])
+def test_a_writers_candidates_and_choices_are_no_answer_of_a_provider(beside):
+    listed = {"contacts": [{"name": "A"}]}
+    assert opened(listed | beside, "6_ENRICH_CONTACTS") == (listed | beside, [])
+
+
+def test_a_signal_of_a_type_that_ends_like_a_tools_is_no_step_of_a_model():
+    signals = {"primary_buying_signal": "x", "output": [{"type": "earnings_call", "description": "y"}]}
+    assert opened(signals, "10_WRITER_SIGNALS") == (signals, [])
+
+
+@pytest.mark.parametrize(
+    "text", [f"Based on [[1]](https://a.example):\n{TEXT}", f"{TEXT}\n\nSources: [[1]](b), [[2]]"]
+)
+def test_marks_of_citations_around_the_content_are_prose(text):
+    assert opened(text) == (CONTENT, ["json_repaired"])
+
+
+def test_text_beside_the_content_in_a_list_is_passed_over():
+    assert opened(["Here it is:", CONTENT]) == (CONTENT, ["json_repaired"])
+    listed = {"contacts": [{"name": "A"}]}
+    assert opened(["Here they are:", listed], "6_ENRICH_CONTACTS") == (listed, ["json_repaired"])
+    assert opened(["Ann Lee", {"name": "B"}], "6_ENRICH_CONTACTS")[0] == {"contacts": ["Ann Lee", {"name": "B"}]}
+    with pytest.raises(UnusableError, match="no JSON object"):
+        opened(["Here it is:", "nothing"])
+
+
+@pytest.mark.parametrize(
+    ("step", "beside"),
+    [("10_WRITER_INTRO", {"timing_urgency": "HIGH"}), ("6_ENRICH_CONTACTS", {"key_contacts": [{"name": "B"}]})],
+)
+@pytest.mark.parametrize("before", ["", "Here it is: "])
+def test_a_document_that_cannot_be_read_is_refused_and_not_passed_over_as_text(step, beside, before):
+    broken = before + '{"company_name": "Acme", "one_liner": "x" [1], "lead_score": 70}'
+    with pytest.raises(UnusableError, match="JSON"):
+        opened([broken, beside], step)
+
+
+@pytest.mark.parametrize(
+    "name", ["Jane Doe", "Al Bo", "Anna van der Berg, Head of Buying", "Jo Ray - CEO at Acme"]
+)
+def test_a_name_beside_a_document_is_an_entry(name):
+    document = {"key_contacts": [{"name": "B"}]}
+    assert opened(["Here they are:", name, document], "6_ENRICH_CONTACTS") == (
+        document | {"contacts": [name]},
+        ["json_repaired"],
+    )
+
+
+def test_a_document_with_words_before_it_is_read_beside_another():
+    output = ['Here they are: {"contacts": [{"name": "A"}]}', {"contacts": [{"name": "B"}]}]
+    assert opened(output, "6_ENRICH_CONTACTS")[0] == {"contacts": [{"name": "A"}, {"name": "B"}]}
 
 
 def test_what_stands_beside_a_wrapper_is_kept_and_the_carriers_own_is_not():
@@ -110,6 +171,87 @@ def test_what_stands_beside_a_wrapper_is_kept_and_the_carriers_own_is_not():
 def test_sections_side_by_side_are_one_content():
     output = {"insight": {"the_math": {"bottom_line": "x"}}, "copy": {"objections": []}}
     assert opened(output, "10_WRITER_STRATEGY")[0] == {"the_math": {"bottom_line": "x"}, "objections": []}
+
+
+@pytest.mark.parametrize(
+    ("step", "output"),
+    [
+        (
+            "10_WRITER_OPPORTUNITY",
+            {"find_leads": {"company_snapshot": "x", "sources": ["A"]}, "enrich_lead": {"sources": ["B", "C"]}},
+        ),
+        (
+            "10_WRITER_STRATEGY",
+            {"sources": ["A"], "insight": {"the_math": "x", "sources": "B"}, "copy": {"sources": [{"url": "C"}]}},
+        ),
+        (
+            "11_DOSSIER_COMPOSER",
+            {
+                "dossier": {
+                    "find_leads": {"the_angle": "x", "sources": ["A"]},
+                    "insight": {"sources": ["B"]},
+                    "copy": {"sources": ["C"]},
+                }
+            },
+        ),
+        ("10_WRITER_INTRO", chat(CONTENT | {"sources": ["B", "C"]}) | {"sources": ["A"]}),
+        ("10_WRITER_INTRO", [CONTENT | {"sources": ["A"]}, {"sources": ["B", "C"]} | CONTENT]),
+        (
+            "6_ENRICH_CONTACTS",
+            [
+                {"contacts": [], "sources": ["A"]},
+                {"contacts": [], "sources": ["B"]},
+                {"contacts": [], "sources": "C"},
+            ],
+        ),
+    ],
+)
+def test_the_sources_of_all_parts_of_a_content_are_kept(step, output):
+    content, codes = opened(output, step)
+    urls = [source["url"] if isinstance(source, dict) else source for source in content["sources"]]
+    assert sorted(urls) == ["A", "B", "C"]
+    assert set(codes) <= {"several_objects"}
+
+
+@pytest.mark.parametrize(
+    ("step", "output", "kept"),
+    [
+        (
+            "10_WRITER_OPPORTUNITY",
+            {
+                "find_leads": {"company_snapshot": {"domain": "a.example", "industry": "I"}, "note": "N"},
+                "enrich_lead": {"company_snapshot": {"domain": "b.example"}, "note": "M"},
+            },
+            {"company_snapshot": {"domain": "b.example", "industry": "I"}, "note": "M"},
+        ),
+        (
+            "6_ENRICH_CONTACTS",
+            [{"contacts": [{"name": "A"}], "note": "N", "Bo Ray": 1}, {"contacts": [], "note": "M", "Bo Ray": 2}],
+            {"contacts": [{"name": "A"}], "note": "M", "Bo Ray": 2},
+        ),
+    ],
+)
+def test_where_parts_of_a_content_differ_the_later_counts_and_that_is_told(step, output, kept):
+    notes = Notes()
+    assert unwrap(output, STEPS[step], notes) == kept
+    (notice,) = notes.all()
+    assert notice.code == "overruled"
+    assert "note" in notice.detail
+    assert "Bo Ray" not in notice.detail
+
+
+def test_people_in_two_parts_of_a_content_are_all_on_the_list():
+    output = {"enrich_contacts": {"contacts": [{"name": "B"}]}, "contacts": [{"name": "A"}]}
+    assert opened(output, "6_ENRICH_CONTACTS") == ({"contacts": [{"name": "A"}, {"name": "B"}]}, [])
+
+
+def test_lists_of_several_documents_keep_their_names():
+    entry = {"contact_index": 0, "email_body": "x"}
+    output = [{"final_copy_outputs": [entry], "copy_outputs": [entry]}, {"final_copy_outputs": [entry]}]
+    assert opened(output, "10B_COPY_CLIENT_OVERRIDE")[0] == {
+        "final_copy_outputs": [entry, entry],
+        "copy_outputs": [entry],
+    }
 
 
 def test_a_wrapper_with_an_object_comes_before_one_with_text():
@@ -123,9 +265,43 @@ def test_a_wrappers_name_inside_the_content_is_a_field_of_it():
     }
 
 
+@pytest.mark.parametrize(
+    ("step", "beside", "inner"),
+    [
+        ("10_WRITER_INTRO", {"company_name": "Acme"}, {"one_liner": "x", "lead_score": 81}),
+        ("10_WRITER_INTRO", {"company_name": "Acme", "status": "new"}, {"company_name": "Acme", "lead_score": 81}),
+        (
+            "6_ENRICH_CONTACT_INDIVIDUAL",
+            {"contact_index": 0, "contact_name": "Ann Lee", "role": "CEO"},
+            {"email": "ann@acme.example"},
+        ),
+    ],
+)
+def test_a_wrapper_beside_fields_comes_off_where_it_has_others_of_them(step, beside, inner):
+    assert opened(beside | {"result": inner}, step) == (beside | inner, [])
+
+
+def test_a_wrapper_beside_fields_that_has_another_value_for_one_stays():
+    output = CONTENT | {"result": {"company_name": "Other", "one_liner": "x"}}
+    assert opened(output)[0] == output
+
+
 def test_several_objects_where_one_is_due_are_one_and_the_later_counts():
     content, codes = opened([{"company_name": "Old", "one_liner": "kept"}, {"company_name": "New"}])
     assert content == {"company_name": "New", "one_liner": "kept"}
+    assert codes == ["several_objects"]
+
+
+def test_of_many_objects_the_last_value_counts_and_all_sources_are_kept_in_order():
+    output = [
+        {"company_name": f"Acme {n}", f"key_{n}": {"n": n}, "both": {f"n{n}": n}, "sources": [n]}
+        for n in range(50)
+    ]
+    content, codes = opened(output)
+    assert content["company_name"] == "Acme 49"
+    assert content["sources"] == list(range(50))
+    assert content["both"] == {f"n{n}": n for n in range(50)}
+    assert all(content[f"key_{n}"] == {"n": n} for n in range(50))
     assert codes == ["several_objects"]
 
 

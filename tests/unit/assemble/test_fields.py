@@ -1,10 +1,12 @@
 """What came is fitted to the shape that is due, or told about."""
 
+import copy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.assemble.fields import Anything, Many, Record, Text, fill
+from tasks.assemble.fields import Anything, Many, Record, Text, fill, lay
 from tasks.assemble.notes import Notes
 from tasks.assemble.scalars import Number, Score, Urgency
 from tasks.assemble.shapes import COORDINATES, CUSTOM_RESEARCH, PLACES, SIGNAL, WARM_PATHS
@@ -216,3 +218,16 @@ def test_filling_with_itself_changes_nothing(value):
     target = dict(value)
     assert fill(target, value) == []
     assert target == value
+
+
+KEYS = st.sampled_from(["a", "b", "coordinates"])
+VALUES = st.none() | st.builds(list) | st.builds(dict) | st.integers(0, 2)
+NESTED = st.dictionaries(KEYS, st.recursive(VALUES, lambda inner: st.dictionaries(KEYS, inner), max_leaves=8))
+
+
+@given(NESTED, NESTED)
+def test_laying_on_is_filling_the_other_way_round(older, newer):
+    filled = copy.deepcopy(newer)
+    lost = fill(filled, copy.deepcopy(older))
+    assert sorted(lay(older, newer)) == sorted(lost)
+    assert older == filled

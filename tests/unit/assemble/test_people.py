@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.clean import index_of
 from tasks.assemble.emails import email_in
 from tasks.assemble.notes import Notes
 from tasks.assemble.people import company_mark, comparable, in_parts, is_honorific
-from tasks.assemble.roster import Roster, index_of, name_of
+from tasks.assemble.roster import Roster, name_of
 from tests.generator.facts import WORLD
 
 COMPANIES = [
@@ -235,9 +236,59 @@ def test_what_two_people_share_finds_neither():
         ("jane@acme.example, j.doe@acme.example", "jane@acme.example"),
         ("none / jane@acme.example", "jane@acme.example"),
         (["nobody", "jane@acme.example"], "jane@acme.example"),
+        ("jane@acme.example - verified", "jane@acme.example"),
+        ("jane@acme.example verified", "jane@acme.example"),
+        ("jane@acme.example (verified)", "jane@acme.example"),
+        ("jane@acme.example. Verified", "jane@acme.example"),
+        ("jane@acme.example <verified>", "jane@acme.example"),
+        ("jane@acme.example\n+1 555 0100", "jane@acme.example"),
+        ("\u200bjane@acme.example\u200b", "jane@acme.example"),
+        ("Likely jane@acme.example", "jane@acme.example"),
+        ("Jane Doe jane@acme.example", "jane@acme.example"),
+        ("not found; try info@acme.example", "info@acme.example"),
+        ("Email: jane@acme.example", "jane@acme.example"),
+        ("E-mail: jane @acme.example", "jane@acme.example"),
+        ("jane@acme .example", "jane@acme.example"),
+        ("[jane@acme.example](mailto:jane@acme.example)", "jane@acme.example"),
+        ("[Jane Doe](mailto:jane@acme.example)", "jane@acme.example"),
+        ('<a href="mailto:jane@acme.example">Jane</a>', "jane@acme.example"),
+        ("o'brien@acme.example", "o'brien@acme.example"),
         ("jane@münchen.example", "jane@münchen.example"),
+        ("jane@acme. com", "jane@acme.com"),
+        ("jane.doe@acme. com", "jane.doe@acme.com"),
+        ("jane . doe @ acme . com", "jane.doe@acme.com"),
+        ("jane . doe@acme . co . uk", "jane.doe@acme.co.uk"),
+        ("jane@acme.com .", "jane@acme.com"),
+        ("jane@acme.com . Verified", "jane@acme.com"),
+        (".jane@acme.com", "jane@acme.com"),
+        ("Email: .jane@acme.com", "jane@acme.com"),
+        ("1. jane@acme.com", "jane@acme.com"),
+        ("Dr. jane@acme.com", "jane@acme.com"),
+        ("dr jane@acme.com", "jane@acme.com"),
+        ("likely jane@acme.com", "jane@acme.com"),
+        ("e-mail jane@acme.com", "jane@acme.com"),
+        ("Email: work jane@acme.com", "jane@acme.com"),
+        ("she can be reached at jane@acme.com", "jane@acme.com"),
+        ("jane doe@acme.com", None),
+        ("j ane@acme.com", None),
+        ("Email: jane doe@acme.com", None),
+        ("mary-jane doe@acme.com", None),
+        ("Email: jane. doe@acme.com", None),
+        ("Jane .doe@acme.com", None),
+        ("jane@acme.co . uk", None),
+        ("jane@acme.com . verified", None),
         ("j***@acme.example", None),
         ("[address]@acme.example", None),
+        ("(j)doe@acme.example", None),
+        ("j…@acme.example", None),
+        ("email=jane@acme.example", None),
+        ("jane doe @acme.example", None),
+        ("jane. doe@acme.example", None),
+        ("jane .doe@acme.example", None),
+        ("jane@acme.co. uk", None),
+        ("jane@acme.co[.]uk", None),
+        ("jane@acme.example@other.example", None),
+        ("Reach her @ acme.example", None),
         ("jane at acme dot example", None),
         ("jane@acme", None),
         ("@acme.example", None),

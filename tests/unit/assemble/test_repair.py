@@ -81,18 +81,24 @@ def test_text_that_is_nearly_json_is_read_as_it_was_meant(text, value):
     ("text", "value", "field"),
     [
         ('{"a": {"b": "cut off he', {"a": {"b": "cut off he"}}, "a.b"),
-        ('{"a": [{"b": 1}, {"c": "x', {"a": [{"b": 1}, {"c": "x"}]}, "a[1].c"),
-        ('{"score": 8', {}, None),
-        ('{"a": 1, "is_it": tru', {"a": 1}, "a"),
+        ('{"a": [{"b": 1}, {"c": "x y', {"a": [{"b": 1}, {"c": "x y"}]}, "a[1].c"),
+        ('{"score": 8', {}, "score"),
+        ('{"', {}, None),
+        ('{"a": 1, "is_it": tru', {"a": 1}, "is_it"),
         ('{"a": 1, "b', {"a": 1}, "a"),
-        ('{"a": 1, "b":', {"a": 1}, "a"),
-        ('{"a": "x\\', {"a": "x"}, "a"),
-        ('{"a": "x\\u12', {"a": "x"}, "a"),
-        ('{"a": "\\n', {"a": "\n"}, "a"),
-        ('{"a": 1 "b": ["x", "y', {"a": 1, "b": ["x", "y"]}, "b[1]"),
+        ('{"a": 1, "b":', {"a": 1}, "b"),
+        ('{"a": {"b": 1}, "domain": "acme.co', {"a": {"b": 1}}, "domain"),
+        ('{"a": {"b": 1} "domain": "acme.co', {"a": {"b": 1}}, "domain"),
+        ('{"a": 1, "b": ["x", "acme.co', {"a": 1, "b": ["x"]}, "b[1]"),
+        ('{"a": 1 "b": ["x", "acme.co', {"a": 1, "b": ["x"]}, "b[1]"),
+        ('{"a": [{"b": 1, "Jane Doe": 7', {"a": [{"b": 1}]}, "a[0].*"),
+        ('{"a": "x y\\', {"a": "x y"}, "a"),
+        ('{"a": "x y\\u12', {"a": "x y"}, "a"),
+        ('{"a": "x\\ny\\n', {"a": "x\ny\n"}, "a"),
+        ('{"a": 1 "b": ["x", "y z', {"a": 1, "b": ["x", "y z"]}, "b[1]"),
         ('```json\n{"a": "x", "b": ["y"\n```', {"a": "x", "b": ["y"]}, "b[0]"),
         ('```json\n{"a": "x", "b": ["y"\n```\nThat is all.', {"a": "x", "b": ["y"]}, "b[0]"),
-        ('{"Jane Doe": "x', {"Jane Doe": "x"}, "*"),
+        ('{"Jane Doe": "x y', {"Jane Doe": "x y"}, "*"),
     ],
 )
 def test_of_a_text_that_was_cut_off_what_is_certain_is_kept(text, value, field):
@@ -100,6 +106,76 @@ def test_of_a_text_that_was_cut_off_what_is_certain_is_kept(text, value, field):
     assert parse(text, notes) == value
     (cut,) = [notice for notice in notes.all() if notice.code == "output_truncated"]
     assert cut.field == field
+
+
+@pytest.mark.parametrize("before", ['{"a": "x", ', '{"a": "x" '])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        '"domain": "acme.co',
+        '"company_domain": "acme.co',
+        '"email": "bo@acme.co',
+        '"name": "Bo R',
+        '"contactName": "Bo R',
+        '"phone": "+1 555 01',
+        '"linkedin_url": "https://l.example/in/b',
+        '"SOURCE_URL": "https://a.example/b c',
+        '"end_date": "May 20',
+        '"hq_state": "Nev',
+        '"awards": ["Sa',
+        '"awards": {"x": "https://a.example/b',
+        '"awards": ["https://a.example/' + "b" * 60,
+        '"score": 8',
+        '"score": /* of 10 */ 8',
+        '"awards": [-7.5',
+    ],
+)
+def test_half_of_a_name_or_an_address_is_another_and_is_not_kept(before, cut):
+    found, codes = read(before + cut)
+    assert found.pop("awards", None) in (None, [], {})
+    assert found == {"a": "x"}
+    assert codes == ["json_repaired", "output_truncated"]
+
+
+@pytest.mark.parametrize("before", ['{"a": "x", ', '{"a": "x" '])
+@pytest.mark.parametrize("key", ["email_body", "email_subject", "linkedin_message", "the_angle"])
+def test_prose_is_kept_as_far_as_it_goes(before, key):
+    assert read(f'{before}"{key}": "Hello Bo, I re')[0] == {"a": "x", key: "Hello Bo, I re"}
+
+
+@pytest.mark.parametrize("before", ['{"a": "x", ', '{"a": "x" '])
+@pytest.mark.parametrize(
+    "sentence", ["東京本社の移転計画は来年の春に始まる。", "แผนการย้ายสำนักงานใหญ่"], ids=["Japanese", "Thai"]
+)
+@pytest.mark.parametrize("is_escaped", [True, False])
+def test_prose_without_spaces_is_told_by_its_length(before, sentence, is_escaped):
+    prose = sentence * 4
+    short, long = (json.dumps(text, ensure_ascii=is_escaped)[:-1] for text in (sentence, prose))
+    assert read(f'{before}"the_angle": {long}')[0] == {"a": "x", "the_angle": prose}
+    assert read(f'{before}"awards": [{long}')[0] == {"a": "x", "awards": [prose]}
+    assert read(f'{before}"company_name": {long}')[0] == {"a": "x"}
+    assert read(f'{before}"the_angle": {short}')[0] == {"a": "x"}
+
+
+@pytest.mark.parametrize("end", ['"acme.com"', '"acme.com", "la', '"acme.com"}', '"acme.com", "b": '])
+def test_a_whole_address_before_the_cut_is_kept(end):
+    assert read('{"a": {"domain": ' + end)[0] == {"a": {"domain": "acme.com"}}
+    assert read('{"x": 1 "a": {"domain": ' + end)[0] == {"x": 1, "a": {"domain": "acme.com"}}
+
+
+@pytest.mark.parametrize("between", [", ", " "])
+@pytest.mark.parametrize("end", [" ", "\n", ",", ', "q1', ', "is_it": tru', "\n// 1 of 2"])
+def test_a_whole_number_before_the_cut_is_kept(between, end):
+    whole = {"a": "x", "b": {"n": 1}, "lead_score": 78}
+    assert read(f'{{"a": "x"{between}"b": {{"n": 1}}, "lead_score": 78{end}')[0] == whole
+
+
+def test_a_broken_text_is_read_wherever_it_was_cut():
+    text = '{"a": "x y" "b": {"c_d": "z" "e": ["f g", 1.5]} "h": "i'
+    whole = {"a": "x y", "b": {"c_d": "z", "e": ["f g", 1.5]}}
+    for end in range(text.index("b"), len(text) + 1):
+        assert set(read(text[:end])[0]) <= set(whole)
+    assert read(text)[0] == whole
 
 
 def test_objects_after_each_other_are_all_found():
@@ -170,9 +246,62 @@ def test_hostile_repetition_takes_no_longer_than_a_few_seconds(opening, motif):
 
 def test_a_text_too_long_to_be_patched_is_refused():
     broken = '{"a": 1 "b": 2, '
-    assert patch(broken + '"c": "x"}')["b"] == 2
+    assert patch(broken + '"c": "x"}')[0]["b"] == 2
     with pytest.raises(UnusableError, match="too long"):
         patch(broken + '"c": "' + "x" * LONGEST + '"}')
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": "He said "yes", then left", "b": 1}', {"a": 'He said "yes", then left', "b": 1}),
+        ('{"a": 1,000, "b": 2}', {"a": "1,000", "b": 2}),
+        ('{"a": 1.50 "b": 1e5 "c": 01}', {"a": 1.5, "b": 1e5, "c": 1}),
+        ('{"a": 0.00001 "b": 12345678901234567.25}', {"a": 0.00001, "b": 12345678901234567.25}),
+        ('{"a": 1_200 "b": 12345678901234567890123}', {"a": 1200, "b": 12345678901234567890123}),
+        ('{"a": .5 "b": "0.00001, 1e5 and 1.2.30"}', {"a": 0.5, "b": "0.00001, 1e5 and 1.2.30"}),
+        ('{"a_b": True "Phase 2": NaN}', {"a_b": True, "Phase 2": None}),
+        ('{"a": "x\\ny" "b": "\\u00e9t\\u00e9 \\"q\\" C:\\\\new"}', {"a": "x\ny", "b": 'été "q" C:\\new'}),
+        ('{"a": "x" // a comment\n "b": 2, # two\n "c": /* three */ 3}', {"a": "x", "b": 2, "c": 3}),
+        ('{ // one\n "b": 1 "c": 2}', {"b": 1, "c": 2}),
+        ('{"a": [ // one\n 1, 2], "b": # two\n 1 "c": 2}', {"a": [1, 2], "b": 1, "c": 2}),
+        ('{"a": true // one\n, "b": null  # two\n "c": false // three\n}', {"a": True, "b": None, "c": False}),
+        ('{"a": "x"// one\n, "b": "y "   // two\n "c": 2}', {"a": "x", "b": "y ", "c": 2}),
+        ('{"a": 1 /* over\ntwo lines */ "c": 2}', {"a": 1, "c": 2}),
+        ('{"a": 1 "b": ["x", "y z', {"a": 1, "b": ["x", "y z"]}),
+        ('{"a" "x", "b": "y"}', {"a": "x", "b": "y"}),
+        ('{"a": 1 "Phase 1: East": "x", "p": 3}', {"a": 1, "Phase 1: East": "x", "p": 3}),
+        (
+            '{"revenue ($M, est.)": 4, "a": 1 "b \\"c\\" [d]" : {}}',
+            {"revenue ($M, est.)": 4, "a": 1, 'b "c" [d]': {}},
+        ),
+        ('{"a": 1 "b": 2, "a key that is c', {"a": 1, "b": 2}),
+        ('[{"a": 1 "b": 2}] and {"c": 3}', [[{"a": 1, "b": 2}], {"c": 3}]),
+    ],
+)
+def test_what_can_be_patched_without_loss_is(text, value):
+    found, codes = read(text)
+    assert found == value
+    assert codes[0] == "json_repaired"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"scope": "Replace 12", 16" and 24" mains along Main St", "city": "Reno"}',
+        '{"headline": "size 10", wide", "why_it_matters": "w"}',
+        '{"a": """triple""", "b": 1}',
+        '{"a": "say "b", c": 1, "d": "b", "c": "d"}',
+        '{"a": 10 + 20}',
+        '{"a": "https://a.example/x", "b": "#1", "c": 10 + 20}',
+        '{"a" 1}',
+        '{"a": "x" "a": "y"}',
+        '{"a": 1 "b": 2, "c": "one", two: 3": 5}',
+    ],
+)
+def test_a_patch_that_loses_or_invents_something_is_refused(text):
+    with pytest.raises(UnusableError, match="without loss"):
+        read(text)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +328,7 @@ def test_a_text_too_long_to_be_patched_is_refused():
         "[1 [2]]",
         '{"a": "x" 1}',
         '{"a": "he said "hi" and th',
+        '{"a": "he said "hi", there"}',
         "{'a's': 1}",
     ],
 )

@@ -369,6 +369,21 @@ def test_an_empty_panel_is_told():
     ]
 
 
+def test_a_header_that_nobody_wrote_is_told():
+    signals = {"primary_buying_signal": "x"}
+    draft = written(**{"10_WRITER_INTRO": {"company_name": "Acme"}, "10_WRITER_SIGNALS": signals})
+    assert [notice.field for notice in draft.warnings if notice.code == "section_missing"] == [
+        "find_leads.the_angle",
+        "find_leads.lead_score",
+        "find_leads.timing_urgency",
+    ]
+
+
+def test_a_score_that_cannot_be_read_is_told_once():
+    intro = CONTENTS["10_WRITER_INTRO"] | {"lead_score": "high"}
+    assert codes(written(**{"10_WRITER_INTRO": intro})) == ["value_unreadable"]
+
+
 def test_of_a_step_that_ran_twice_the_last_counts():
     old, new = CONTENTS["10_WRITER_INTRO"] | {"lead_score": 1}, CONTENTS["10_WRITER_INTRO"] | {"lead_score": 2}
     assert written(**{"10_WRITER_INTRO": (old, new)}).lead_score == 2

@@ -32,6 +32,13 @@ def test_a_source_has_a_title_and_a_url(given, source):
     assert sources_of(given) == ([source], [])
 
 
+def test_sources_that_came_as_their_json_text_are_read():
+    given = '[{"title": "T", "url": "https://a.example"}, "https://b.example"]'
+    sources, codes = sources_of(given)
+    assert [source["url"] for source in sources] == ["https://a.example", "https://b.example"]
+    assert codes == ["shape_repaired"]
+
+
 @pytest.mark.parametrize(
     "url",
     [

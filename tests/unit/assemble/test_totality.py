@@ -2,24 +2,21 @@
 
 import ast
 import json
-import re
-from dataclasses import asdict
 from pathlib import Path
 
-import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tasks.assemble
+from models.clean import INDEXES
 from tasks.assemble import assemble
 from tasks.assemble.envelope import WRAPPERS
-from tasks.assemble.notes import FOUND
-from tasks.assemble.roster import INDEXES, NAMES
+from tasks.assemble.roster import NAMES
 from tasks.assemble.shapes import OUTREACH, PLACES
 from tasks.assemble.steps import ALIASES, STEPS
 from tests.builders import CONTENTS, contacts_of, run_of
-from worker.errors import OutputsInvalid, OutputsMissing
+from tests.totality import ends_well
 
 KEYS = sorted(
     {
@@ -78,40 +75,6 @@ MIXED = st.one_of(
 )
 
 
-NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-
-def ends_well(run):
-    """Assemble, and check that what came of it is what PostgreSQL takes."""
-    try:
-        draft = assemble(run)
-    except (OutputsMissing, OutputsInvalid) as error:
-        ended = error
-    else:
-        assert_sound(draft)
-        assert_storable(asdict(draft))
-        return
-    assert all(len(finding["found"]) <= FOUND for finding in ended.findings)
-    assert ended.findings
-    assert_storable(ended.as_dict())
-
-
-def assert_sound(draft):
-    assert draft.contacts == () or sum(contact.is_primary for contact in draft.contacts) == 1
-    assert draft.lead_score is None or 0 <= draft.lead_score <= 100
-    assert draft.timing_urgency in {None, "LOW", "MEDIUM", "HIGH", "CRITICAL"}
-    assert draft.company_name.strip()
-    assert all(type(notice.code) is str for notice in draft.warnings)
-    written = {str(contact.id) for contact in draft.contacts}
-    assert all(entry["contact_id"] in written for entry in draft.copy["outreach"])
-
-
-def assert_storable(made):
-    stored = orjson.dumps(made)  # refuses surrogates, integers beyond 64 bits, nesting beyond 254
-    assert not NUL.search(stored)
-    assert orjson.loads(stored) == json.loads(json.dumps(made, default=str, allow_nan=False))
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(sorted(STEPS)), OUTPUTS | MIXED, max_size=4), OUTPUTS)
 def test_any_json_in_any_step_ends_well(outputs, seed):
@@ -165,12 +128,21 @@ def test_large_lists_take_no_longer_than_they_must():
         "5C_CLIENT_SPECIFIC": {
             "custom_research": [{"criteria_name": "A", "matches": [{"evidence": str(n)} for n in range(count)]}]
             * 2
+            + [{"criteria_name": "B", "matches": [{"evidence": str(n)}]} for n in range(count)]
         },
+        "10_WRITER_CLIENT_SPECIFIC": {"custom_research": [{"criteria_name": "B", "matches": []}]},
         "10_WRITER_INTRO": CONTENTS["10_WRITER_INTRO"]
         | {"sources": [f"https://a.example/{n}" for n in range(count)]},
     }
     draft = assemble(run_of(outputs))
     assert len(draft.contacts) == len(draft.copy["outreach"]) == len(draft.sources) == count
+    assert len(draft.find_leads["custom_research"]["items"][0]["matches"]) == count
+
+
+@pytest.mark.parametrize("motif", [" ", "\t", "\n", "/* ", "\u201c", "\u2018", "1_", "// "])
+@pytest.mark.parametrize("opening", ['{"a": "x" "b": "', '{"a": "x" "b', '{"a": "x" "b": ",\n'])
+def test_a_broken_text_that_repeats_itself_takes_no_longer_than_it_must(opening, motif):
+    ends_well(run_of({"10_WRITER_INTRO": opening + motif * (19_000 // len(motif)) + "x:}"}))
 
 
 PURE = {"json", "math", "re", "unicodedata", "collections", "dataclasses", "enum", "functools", "typing", "uuid"}
