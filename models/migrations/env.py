@@ -1,7 +1,7 @@
 """How alembic reaches the database: over the connection `columnline migrate` hands in, or `DATABASE_URL`.
 
-Each migration is a transaction of its own, under a short `lock_timeout`: it gives way to the app rather
-than queueing everybody behind itself. Only one process migrates at a time.
+What locks a table of the app is a transaction of its own, under a short `lock_timeout`: it gives way to the app
+rather than queueing everybody behind itself. Only one process migrates at a time.
 """
 
 import os
@@ -10,14 +10,13 @@ import time
 from alembic import context
 from sqlalchemy import Connection, create_engine, text
 
-from models import calendar, config, jobs, make, pipeline, production
 from models.base import Base
+from models.tables import TABLES
 
 VERSION_TABLE = "columnline_schema_version"
+LOCK_TIMEOUT = "3s"  # where the connection brings no limit of its own
 LOCK = 0x636F6C756D6E  # "column": the advisory lock of whoever migrates
-OURS = {table.name for table in Base.metadata.sorted_tables}
-
-assert all(module.Base is Base for module in (calendar, config, jobs, make, pipeline, production))
+OURS = set(TABLES)
 
 
 def _include(obj: object, name: str | None, kind: str, reflected: bool, compared: object) -> bool:
@@ -33,9 +32,10 @@ def _offline() -> None:
         version_table=VERSION_TABLE,
         transaction_per_migration=True,
         literal_binds=True,
+        lock_timeout=LOCK_TIMEOUT,
     )
     with context.begin_transaction():
-        context.execute("set lock_timeout = '3s'")
+        context.execute(f"set lock_timeout = '{LOCK_TIMEOUT}'")
         context.run_migrations()
 
 
@@ -45,7 +45,9 @@ def _online(connection: Connection) -> None:
     while not connection.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
         connection.rollback()
         time.sleep(0.2)
-    connection.execute(text("set lock_timeout = '3s'"))
+    configured = connection.scalar(text("select current_setting('lock_timeout')"))
+    lock_timeout = configured if configured != "0" else LOCK_TIMEOUT
+    connection.execute(text(f"set lock_timeout = '{lock_timeout}'"))
     connection.commit()
     try:
         context.configure(
@@ -55,6 +57,7 @@ def _online(connection: Connection) -> None:
             transaction_per_migration=True,
             include_object=_include,
             compare_server_default=True,
+            lock_timeout=lock_timeout,
         )
         with context.begin_transaction():
             context.run_migrations()

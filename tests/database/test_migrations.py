@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
 
 from models.base import Base
 from worker import db, migrate
@@ -223,3 +226,48 @@ def test_a_migration_gives_way_to_the_app_and_tries_again(engine, connection, mo
         monkeypatch.setattr(migrate.upgrade.retry, "sleep", let_go)
         migrate.upgrade(engine)
     assert len(waits) == 1
+
+
+@pytest.fixture
+def impatient(empty_database):
+    """An engine whose lock timeout is 0.1 s, and all that was executed over it."""
+    made = db.make_engine(empty_database, Settings(DATABASE_URL=empty_database, lock_timeout=0.1))
+    executed = []
+    event.listen(made, "before_cursor_execute", lambda _c, _k, statement, *_: executed.append(statement))
+    yield made, executed
+    made.dispose()
+
+
+def test_the_lock_timeout_that_is_configured_holds_for_every_table_of_the_apps(impatient, connection):
+    load_v1(connection)
+    engine, executed = impatient
+    migrate.upgrade(engine)
+    limits = [statement for statement in executed if statement.startswith("set lock_timeout")]
+    assert set(limits) == {"set lock_timeout = '100ms'", "set lock_timeout = '60s'"}
+    within = ""
+    for statement in executed:
+        within = statement if statement in limits else within
+        if "concurrently" not in statement and "alter table" in statement:
+            assert within == "set lock_timeout = '100ms'", statement
+
+
+def test_it_waits_for_an_old_transaction_where_nobody_queues_behind_it(impatient, connection, monkeypatch):
+    load_v1(connection)
+    retries = []
+    monkeypatch.setattr(migrate.upgrade.retry, "sleep", retries.append)
+    with psycopg.connect(connection.info.dsn) as app:
+        app.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        app.execute("select 1")  # has a snapshot, and no table
+
+        def end_the_old_one():
+            waiting = """select from pg_locks where not granted and locktype = 'virtualxid'
+                         and clock_timestamp() - waitstart > interval '0.3 s'"""
+            while not connection.execute(waiting).fetchall():
+                time.sleep(0.02)
+            app.rollback()
+
+        ending = threading.Thread(target=end_the_old_one)
+        ending.start()
+        assert migrate.upgrade(impatient[0]) == migrate.head()
+        ending.join()
+    assert retries == []

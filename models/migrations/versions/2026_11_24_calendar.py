@@ -5,7 +5,7 @@ Additive: nullable columns, partial indexes built concurrently, one table of the
 
 from alembic import op
 
-from models.migrations.steps import build_indexes, drop_indexes, make_private
+from models.migrations.steps import build_indexes, drop_indexes, make_private, one_by_one
 
 revision = "calendar"
 down_revision = "v2_publishing"
@@ -62,34 +62,40 @@ INDEXES = {
 }
 
 
-def upgrade() -> None:
-    """Add columns, the table and indexes."""
-    for statement in COLUMNS:
-        op.execute(statement)
-    for (table, name), definition in CONSTRAINTS.items():
-        op.execute(f"""
+def _constrain(table: str, name: str, definition: str) -> str:
+    return f"""
 do $do$ begin
   if not exists (select from pg_constraint where conrelid = '{table}'::regclass and conname = '{name}') then
     alter table {table} add constraint {name} {definition} not valid;
   end if;
 end $do$
-""")
+"""
+
+
+def upgrade() -> None:
+    """Add columns, the table and indexes."""
+    one_by_one(
+        [
+            *COLUMNS,
+            *(_constrain(table, name, definition) for (table, name), definition in CONSTRAINTS.items()),
+            *(f"alter table {table} validate constraint {name}" for table, name in CONSTRAINTS),
+        ]
+    )
     for statement in (EVENTS, EVENTS_INDEX):
         op.execute(statement)
     make_private(["calendar_events"])
-    with op.get_context().autocommit_block():
-        for table, name in CONSTRAINTS:
-            op.execute(f"alter table {table} validate constraint {name}")
     build_indexes(INDEXES)
 
 
 def downgrade() -> None:
     """Take back all of it: what was released stays so, what was scheduled stays hidden."""
     drop_indexes(INDEXES)
-    op.execute("drop table if exists calendar_events")
-    op.execute("alter table v2_runs drop column if exists batch_id")
-    op.execute("alter table v2_clients drop column if exists supersede, drop column if exists default_list")
-    op.execute(
-        """alter table dossiers drop column if exists release_at, drop column if exists drip_position,
-             drop column if exists company_key"""
+    one_by_one(
+        [
+            "drop table if exists calendar_events",
+            "alter table v2_runs drop column if exists batch_id",
+            "alter table v2_clients drop column if exists supersede, drop column if exists default_list",
+            """alter table dossiers drop column if exists release_at, drop column if exists drip_position,
+                 drop column if exists company_key""",
+        ]
     )

@@ -5,7 +5,7 @@ Additive: nullable columns without a default, and two tables of the worker's own
 
 from alembic import op
 
-from models.migrations.steps import make_private
+from models.migrations.steps import make_private, one_by_one
 
 revision = "client_config"
 down_revision = "calendar"
@@ -47,7 +47,7 @@ PRIVATE = ("config_sync_state", "config_sync_history")
 
 def upgrade() -> None:
     """Add columns and tables."""
-    op.execute(f"alter table clients {', '.join(f'add column if not exists {field} jsonb' for field in FIELDS)}")
+    one_by_one([f"alter table clients {', '.join(f'add column if not exists {field} jsonb' for field in FIELDS)}"])
     for statement in TABLES:
         op.execute(statement)
     make_private(PRIVATE)
@@ -55,8 +55,13 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back all of it, what `clients unify` made first. The pipeline's own fields stay as they are."""
-    op.execute("drop trigger if exists columnline_unified on v2_clients")
-    op.execute("drop trigger if exists columnline_unified on clients")
-    op.execute("drop function if exists columnline_to_clients(), columnline_to_v2_clients()")
-    op.execute("drop table if exists config_sync_state, config_sync_history")
-    op.execute(f"alter table clients {', '.join(f'drop column if exists {field}' for field in FIELDS)}")
+    one_by_one(
+        [
+            "drop trigger if exists columnline_unified on v2_clients",
+            "drop trigger if exists columnline_unified on clients",
+            "drop function if exists columnline_to_clients(), columnline_to_v2_clients()",
+            "drop table if exists config_sync_state",
+            "drop table if exists config_sync_history",
+            f"alter table clients {', '.join(f'drop column if exists {field}' for field in FIELDS)}",
+        ]
+    )

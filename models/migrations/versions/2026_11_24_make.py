@@ -2,15 +2,16 @@
 
 from alembic import op
 
-from models.migrations.steps import build_indexes, drop_indexes, make_private
+from models.migrations.steps import build_indexes, drop_indexes, make_private, one_by_one
 
 revision = "make"
 down_revision = "client_config"
 branch_labels = None
 depends_on = None
 
+COLUMN = "alter table v2_clients add column if not exists callback_url text"
+
 TABLES = (
-    "alter table v2_clients add column if not exists callback_url text",
     """
     create table if not exists reruns (
       id uuid primary key default gen_random_uuid(),
@@ -55,6 +56,7 @@ INDEXES = {
 
 def upgrade() -> None:
     """Add the column, tables and indexes."""
+    one_by_one([COLUMN])
     for statement in TABLES:
         op.execute(statement)
     make_private(PRIVATE)
@@ -64,5 +66,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take back all of it."""
     drop_indexes(INDEXES)
-    op.execute("drop table if exists reruns, gone_callbacks, signed_messages")
-    op.execute("alter table v2_clients drop column if exists callback_url")
+    one_by_one(
+        [
+            "drop table if exists reruns, gone_callbacks, signed_messages",
+            "alter table v2_clients drop column if exists callback_url",
+        ]
+    )

@@ -4,7 +4,7 @@ A table that exists is left exactly as it is: no column, policy or grant of it i
 not is created with its row level security and its grants, as production has them.
 """
 
-from alembic import op
+from models.migrations.steps import one_by_one
 
 revision = "v1_baseline"
 down_revision = None
@@ -168,23 +168,25 @@ end $do$
 """
 
 
-def upgrade() -> None:
-    """Create what is missing."""
-    op.execute(ROLE)
-    for table, ddl in TABLES.items():
-        visible = ""
-        if table in VISIBLE:
-            visible = f"""
+def _create(table: str, ddl: str) -> str:
+    visible = ""
+    if table in VISIBLE:
+        visible = f"""
     alter table {table} enable row level security;
     create policy {table}_visible on {table} for select to app_reader using ({VISIBLE[table]});
     grant select on {table} to app_reader;"""
-        op.execute(f"""
+    return f"""
 do $do$ begin
   if to_regclass('{table}') is null then
     {ddl.strip()};{visible}
   end if;
 end $do$
-""")
+"""
+
+
+def upgrade() -> None:
+    """Create what is missing."""
+    one_by_one([ROLE, *(_create(table, ddl) for table, ddl in TABLES.items())])
 
 
 def downgrade() -> None:

@@ -6,7 +6,7 @@ added NOT VALID and validated after, indexes on existing tables are built concur
 
 from alembic import op
 
-from models.migrations.steps import build_indexes, drop_indexes, make_private
+from models.migrations.steps import build_indexes, drop_indexes, make_private, one_by_one
 
 revision = "v2_publishing"
 down_revision = "v1_baseline"
@@ -35,6 +35,8 @@ do $do$ begin
   end if;
 end $do$
 """
+
+VALIDATE = "alter table v2_clients validate constraint v2_clients_production_client_id_fkey"
 
 TABLES = (
     """
@@ -118,21 +120,23 @@ INDEXES = {
 
 def upgrade() -> None:
     """Add columns, tables and indexes."""
-    for statement in (*COLUMNS, FOREIGN_KEY, *TABLES):
+    one_by_one([*COLUMNS, FOREIGN_KEY, VALIDATE])
+    for statement in TABLES:
         op.execute(statement)
     make_private(PRIVATE)
-    with op.get_context().autocommit_block():
-        op.execute("alter table v2_clients validate constraint v2_clients_production_client_id_fkey")
     build_indexes(INDEXES)
 
 
 def downgrade() -> None:
     """Take back all of it: V1 rows are then exactly as before; V2 dossiers stay, as plain rows."""
     drop_indexes(INDEXES)
-    op.execute("drop table if exists job_attempts, jobs, api_keys")
-    op.execute("alter table v2_clients drop column if exists production_client_id")
-    op.execute("alter table v2_runs drop column if exists expected_contacts, drop column if exists batch_number")
-    op.execute(
-        """alter table dossiers drop column if exists pipeline_version, drop column if exists run_id,
-             drop column if exists error"""
+    one_by_one(
+        [
+            "drop table if exists job_attempts, jobs, api_keys",
+            "alter table v2_clients drop column if exists production_client_id",
+            """alter table v2_runs drop column if exists expected_contacts,
+                 drop column if exists batch_number""",
+            """alter table dossiers drop column if exists pipeline_version, drop column if exists run_id,
+                 drop column if exists error""",
+        ]
     )
