@@ -1,0 +1,141 @@
+"""What browsers and strangers send to the page: odd queries, hostile bodies, headers that lead elsewhere."""
+
+from html import unescape
+from re import search
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from models.jobs import Scope
+from tests.database.bridge.test_page import act, job_in_error
+from tests.database.rows import add
+from worker import db
+from worker.bridge import download
+from worker.export import reading
+from worker.page import figures
+from worker.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    figures.now.forget()
+
+
+def test_a_filter_left_at_any_finds_all_on_each_page(browser, monkeypatch):
+    for number in range(3):
+        job_in_error(f"RUN_{number}")
+    monkeypatch.setattr("worker.page.work._PAGE", 2)
+    answer = browser().get("/jobs?state=&kind=publish.run&code=outputs_missing")
+    assert answer.status_code == 200
+    older = unescape(search(r'class="next" href="([^"]+)"', answer.text)[1])
+    assert "RUN_0" in browser().get(older).text
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs?code=%00", "/jobs?kind=%00", "/clients?cursor=%00", "/search?q=%00", "/dossiers?company=%00"]
+)
+def test_what_postgresql_cannot_hold_is_no_failure_of_the_bridge(browser, path):
+    assert browser().get(path).status_code in {200, 404}
+
+
+def test_nor_is_it_in_a_form(browser):
+    chosen = {"client_id": "CLT\0", "production_client_id": "create"}
+    assert act(browser(), "/clients/map", **chosen).status_code == 404
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_stranger_cannot_fill_the_memory_by_signing_in(browser, announced):
+    client = browser()
+    client.cookies.clear()
+    content = b"a" * 30_000 if announced else iter([b"a" * 10_000] * 3)
+    assert client.post("/sign-in", content=content).status_code == 413
+
+
+def test_the_cookie_is_for_https_alone_where_the_page_is_reached_by_it_through_a_proxy(
+    browser, bridge, monkeypatch
+):
+    client = browser()
+    reached = settings().model_copy(update={"public_url": "https://bridge.example"})
+    monkeypatch.setattr("worker.page.visitors.settings", lambda: reached)
+    answer = client.post("/sign-in", data={"key": bridge.keys[Scope.READ]})
+    assert "; Secure" in answer.headers["set-cookie"]
+
+
+def test_the_way_back_from_an_error_leads_nowhere_but_to_this_site(browser):
+    referer = {"Referer": "http://testserver//evil.example/x"}
+    answer = browser().get("/dossiers/00000000-0000-0000-0000-000000000000", headers=referer)
+    assert answer.status_code == 404
+    assert '<a href="/">Go back</a>' in answer.text
+
+
+def test_an_export_is_a_plain_link_so_that_a_sign_in_form_is_not_saved_as_a_spreadsheet(browser):
+    dossier_id = add()
+    shown = browser().get(f"/dossiers/{dossier_id}").text
+    assert " download" not in search(r'<a href="/files/[^>]+>', shown)[0]
+
+
+def test_the_few_that_are_held_are_not_looked_for_among_all_jobs(http):
+    statement = figures._LONGEST_HELD.compile(db.engine(), compile_kwargs={"literal_binds": True})
+    with db.transaction() as session:
+        # As among very many jobs, where PostgreSQL would rather walk along an index than sort.
+        session.execute(text("set local enable_sort = off"))
+        session.execute(text("set local enable_seqscan = off"))
+        plan = session.execute(text(f"explain {statement}")).scalars().all()
+    assert "jobs_held_idx" in "".join(plan)
+    assert "jobs_created_at_idx" not in "".join(plan)
+
+
+@pytest.mark.parametrize("path", ["/dossiers/a%2Fb", "/jobs/%FF", "/files/a%2Fb.csv", "/dossiers/%ED%A0%80"])
+def test_a_stranger_with_an_odd_address_is_led_to_the_form_and_then_to_that_address(browser, path):
+    client = browser()
+    client.cookies.clear()
+    answer = client.get(path)
+    assert answer.status_code == 303
+    assert f'name="then" value="{path}"' in client.get(answer.headers["location"]).text
+
+
+def test_whose_visit_ends_in_the_middle_of_a_form_is_led_back_to_it(browser):
+    path = f"/dossiers/{add()}"
+    client = browser()
+    client.cookies.clear()
+    answer = client.post(f"{path}/hold", data={"csrf": "x"}, headers={"Referer": f"http://testserver{path}"})
+    assert answer.status_code == 401
+    assert f'<a href="{path}">Go back</a>' in answer.text
+
+
+def test_a_file_that_cannot_be_begun_now_is_told_on_a_screen(browser):
+    client = browser()
+    for _ in range(download.AT_ONCE):
+        assert download._places.acquire(blocking=False)
+    try:
+        answer = client.get("/files/dossiers.csv")
+    finally:
+        for _ in range(download.AT_ONCE):
+            download._places.release()
+    assert (answer.status_code, answer.headers["content-type"]) == (429, "text/html; charset=utf-8")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "content-disposition" not in answer.headers
+    assert "exports are being sent" in answer.text
+    assert client.get("/files/dossiers.csv").status_code == 200
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_file_that_meets_an_outage_is_told_on_a_screen_unless_it_was_begun(browser, monkeypatch, sent):
+    client = browser()
+    for number in range(2):
+        add(run_id=f"RUN_{number}", company_name="Acme")
+    calls, read = [], reading._read
+
+    def broken(order, asked):
+        calls.append(asked)
+        if len(calls) > sent:
+            raise OperationalError("select", {}, Exception("gone"))
+        return read(order, asked)
+
+    monkeypatch.setattr(reading, "PAGE", 1)
+    monkeypatch.setattr(reading, "_read", broken)
+    answer = client.get("/files/dossiers.csv")
+    kind = answer.headers["content-type"].partition(";")[0]
+    assert (answer.status_code, kind) == ((200, "text/csv") if sent else (503, "text/html"))
+    assert ("The database is away" in answer.text, "Acme" in answer.text) == (not sent, bool(sent))
