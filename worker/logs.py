@@ -51,7 +51,7 @@ def configure(level: str | None = None) -> None:
             foreign_pre_chain=SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                _by_places,
                 renderer,
             ],
         )
@@ -59,12 +59,21 @@ def configure(level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level or config.log_level)
-    for server in ("uvicorn", "uvicorn.error"):
+    for server in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(server).handlers = []
-        logging.getLogger(server).propagate = True
+        logging.getLogger(server).propagate = server != "uvicorn.access"  # a query may hold a hook's address
     # Celery says each task's success in a line of its own; our own line says it with the ids.
     for talker in ("celery.app.trace", "celery.worker.strategy", "alembic.runtime", "httpx2"):
         logging.getLogger(talker).setLevel(logging.WARNING)
+
+
+def _by_places(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An exception that another program's line bears, such as uvicorn's of a bug: told as ours are."""
+    told = event.pop("exc_info", None)
+    exc = told[1] if isinstance(told, tuple) else told if isinstance(told, BaseException) else sys.exc_info()[1]
+    if told and exc is not None:
+        event.update(error=type(exc).__name__, trace=trace(exc))
+    return event
 
 
 def trace(exc: BaseException) -> list[str]:

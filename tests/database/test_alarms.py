@@ -1,0 +1,129 @@
+"""Each alarm of the runbook, provoked: it is silent just below its threshold, and fires just above it."""
+
+import pytest
+from sqlalchemy import text
+
+from tests.alerts import ALERTS, firing
+from tests.database import machine
+from tests.database.publishing import execute, register
+from tests.database.rows import add, ago
+from worker import db, heartbeats, metrics, prune
+from worker.settings import settings
+
+pytestmark = pytest.mark.usefixtures("clients")
+
+
+@pytest.fixture
+def scrape(http, monkeypatch):
+    """A function that scrapes the bridge of a system that is well but for what the test has done to it."""
+    for process in heartbeats.PROCESSES:
+        heartbeats.note(process, "here/1")
+    heartbeats.note("prune", "all")
+
+    def answer():
+        metrics.measured.forget()
+        return http.get("/metrics")
+
+    yield answer
+    metrics.measured.forget()
+
+
+def heard(process, seconds):
+    execute(
+        "update heartbeats set seen_at = now() - make_interval(secs => :s) where process = :p",
+        s=seconds,
+        p=process,
+    )
+
+
+def job(state="queued", kind="publish.run", **columns):
+    job_id = machine.accept()
+    machine.change(job_id, kind=kind, state=state, **columns)
+    return job_id
+
+
+def publish_took(seconds):
+    execute(
+        """insert into job_attempts (job_id, epoch, attempt, worker, finished_at, outcome)
+           values (:j, 0, 1, 'tests', now(), 'done')""",
+        j=job("done", result={}, settled_at=text("now()"), created_at=ago(seconds=seconds)),
+    )
+
+
+def rerun_asked(seconds):
+    execute(
+        "insert into reruns (dossier_id, run_id, asked_by, requested_at) values (:d, :r, 'tests', :at)",
+        d=add(run_id=f"OLD_{seconds}"),
+        r=f"NEW_{seconds}",
+        at=ago(seconds=seconds),
+    )
+
+
+def conflicts(number):
+    for field in ("icp_config", "industry_research")[:number]:
+        execute(
+            """insert into config_sync_state (v2_client_id, field, conflict_since)
+               values ('CLT_NORTHWIND_001', :f, now())""",
+            f=field,
+        )
+
+
+PROVOKED = {  # what just does not set it off, and what does
+    "NoWorker": (lambda: heard("worker", 80), lambda: heard("worker", 95)),
+    "NoBeat": (lambda: heard("beat", 110), lambda: heard("beat", 125)),
+    "JobsWait": (lambda: job(run_at=ago(seconds=290)), lambda: job(run_at=ago(seconds=305))),
+    "LeaseOver": (
+        lambda: job("running", leased_until=ago(seconds=50)),
+        lambda: job("running", leased_until=ago(seconds=65)),
+    ),
+    "ReleaseLate": (lambda: add(release_at=ago(seconds=290)), lambda: add(release_at=ago(seconds=305))),
+    "RunsHeld": (
+        lambda: job("waiting", run_at=text("now() + interval '1 hour'")),
+        lambda: job("held", held_reason="client_unmapped"),
+    ),
+    "JobsFail": (
+        lambda: job("error", error={"code": "outputs_invalid"}, settled_at=ago(hours=25)),
+        lambda: job("error", error={"code": "outputs_invalid"}, settled_at=ago(hours=23)),
+    ),
+    "PublishSlow": (lambda: publish_took(110), lambda: publish_took(150)),
+    "RerunHangs": (lambda: rerun_asked(7100), lambda: rerun_asked(7300)),
+    "ConfigConflict": (lambda: conflicts(0), lambda: conflicts(1)),
+    "NotPruned": (lambda: heard("prune", 259_000), lambda: heard("prune", 259_300)),
+}
+
+
+def test_every_alarm_is_provoked_here():
+    assert {*PROVOKED, "BridgeAway"} == set(ALERTS)
+
+
+def test_a_system_that_is_well_sets_none_off(scrape):
+    register("RUN_A")
+    assert firing(scrape()) == set()
+
+
+@pytest.mark.parametrize("alarm", PROVOKED)
+def test_an_alarm_is_silent_just_before_and_fires_just_after_and_no_other_does(alarm, scrape):
+    below, above = PROVOKED[alarm]
+    below()
+    assert firing(scrape()) == set()
+    above()
+    assert firing(scrape()) == {alarm}
+
+
+def test_a_database_that_is_away_is_told_as_the_bridge_being_away(scrape, monkeypatch):
+    assert firing(scrape()) == set()
+    with db.transaction() as session:
+        session.execute(text("alter table heartbeats rename to heartbeats_away"))
+    assert firing(scrape()) == {"BridgeAway"}
+
+
+def test_a_process_that_was_never_heard_of_sets_its_alarm_off(scrape):
+    execute("delete from heartbeats where process in ('worker', 'beat')")
+    assert firing(scrape()) == {"NoWorker", "NoBeat"}
+
+
+def test_what_cures_not_pruned_ends_it(scrape):
+    heard("prune", 259_300)
+    assert firing(scrape()) == {"NotPruned"}
+    prune.prune(settings())
+    assert firing(scrape()) == set()

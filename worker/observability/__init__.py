@@ -1,0 +1,1 @@
+"""What watches from outside: Prometheus' rules and configuration, Grafana's dashboard, Flower's configuration."""
