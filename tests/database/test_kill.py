@@ -1,16 +1,22 @@
-"""A publish killed at any of its steps ends once: whole, or not at all until it is tried again."""
+"""A publish killed at any step or statement ends once: whole, or not at all until it is tried again."""
 
 import os
 import subprocess
 import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from celery.exceptions import Retry
+from sqlalchemy import Engine, event, text
 
 from models.jobs import JobKind, JobState
 from models.orders import PublishOrder
 from tests.database.machine import ago, change, read, tries
 from worker import db, inbox, jobs, sweep
+from worker.celery import app
 from worker.drain import drain
 from worker.settings import settings
 
@@ -25,6 +31,7 @@ BEFORE_COMMIT = (
     "work.commit",
 )
 AFTER_COMMIT = ("work.committed",)
+FEWEST_STATEMENTS = 15
 
 
 def publish(run_id):
@@ -109,3 +116,72 @@ def test_a_run_that_kills_every_worker_ends_as_an_error_dossier_that_a_retry_rev
     assert what_is_there() == expected
     with db.transaction() as session:
         assert jobs.find(session, JobKind.PUBLISH, run_id).state == JobState.DONE
+
+
+class Died(BaseException):
+    """The process dies here: nothing catches it, and what is open is rolled back."""
+
+
+@contextmanager
+def at_statement(number, act):
+    """Call `act(connection)` before the statement or commit of that number; yields how many there were."""
+    seen = []
+    here = threading.get_ident()
+
+    def count(connection, *_):
+        if threading.get_ident() != here:
+            return  # a bridge of this process notes its sign of life
+        seen.append(connection)
+        if len(seen) == number:
+            act(connection)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    event.listen(Engine, "commit", count)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+        event.remove(Engine, "commit", count)
+
+
+def dies(connection):
+    raise Died
+
+
+def loses_its_session(connection):
+    """The server ends the session of the connection, and has ended it when this returns."""
+    pid = connection.connection.dbapi_connection.info.backend_pid
+    with psycopg.connect(os.environ["DATABASE_URL"].replace("+psycopg", ""), autocommit=True) as beside:
+        beside.execute("select pg_terminate_backend(%s)", (pid,))
+        while beside.execute("select 1 from pg_stat_activity where pid = %s", (pid,)).fetchone():
+            time.sleep(0.001)
+
+
+def attempt(job_id):
+    with suppress(Retry):
+        app.tasks[JobKind.PUBLISH](job_id=str(job_id))
+
+
+@pytest.mark.parametrize("act", [dies, loses_its_session])
+def test_whatever_happens_at_any_statement_of_a_publish_it_ends_once_and_whole(act, whole):
+    run_id, expected = whole
+    job_id = publish(run_id)
+    with at_statement(0, act) as statements:
+        attempt(job_id)
+    assert len(statements) > FEWEST_STATEMENTS
+    for number in range(1, len(statements) + 1):
+        with db.transaction() as session:
+            for table in ("jobs", "dossiers", "batches"):
+                session.execute(text(f"delete from {table}"))
+        job_id = publish(run_id)
+        with at_statement(number, act), suppress(Died):
+            attempt(job_id)
+        assert what_is_there() == (0, 0, 0, 0, None, None), number
+        with db.transaction() as session:
+            session.execute(text("update jobs set run_at = now()"))
+            session.execute(text("update jobs set leased_until = now() - interval '1 s' where state = 'running'"))
+            sweep.rescue(session)
+        list(drain())
+        assert what_is_there() == expected, number
+        assert read(job_id).state == JobState.DONE
+        assert tries(job_id).count("done") == 1, number

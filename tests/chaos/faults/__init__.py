@@ -1,0 +1,10 @@
+"""The faults: each a function that breaks something of the world for some seconds and mends it again.
+
+`FAULTS` lists them by lane. Faults of one lane never overlap, those of different lanes do. Reading order: `table`,
+then `processes`, `redis`, `postgres`.
+"""
+
+from tests.chaos.faults import postgres, processes, redis
+from tests.chaos.faults.table import FAULTS, LANES, Fault
+
+__all__ = ["FAULTS", "LANES", "Fault", "postgres", "processes", "redis"]

@@ -1,0 +1,158 @@
+"""Faults of our own processes: killed, told to stop, stalled, doubled, and dying at a step."""
+
+import signal
+from contextlib import suppress
+
+import psutil
+
+from tests.chaos.faults.table import fault
+from tests.chaos.world import LEASE, WORKERS
+from tests.system.clocks import FAKETIME, MISSING, wrong_by
+
+STEPS = (
+    "claim.committed",
+    "step.load",
+    "step.assemble",
+    "step.batch",
+    "step.dossier",
+    "step.contacts",
+    "step.link",
+    "step.complete",
+    "work.commit",
+    "work.committed",
+)
+
+
+def _fault(name, code, least, most):
+    return fault(name, code, "processes", least, most)
+
+
+@_fault("worker child killed", "T1", 0.5, 2)
+def kill_child(world, rng, seconds):
+    for _ in world.every(rng.uniform(0.7, 1.5), seconds):
+        children = world.group(rng.choice(WORKERS))[1:]
+        if children:
+            world.kill(rng.choice(children))
+
+
+@_fault("worker main killed", "T3", 1, 3)
+def kill_main(world, rng, seconds):
+    world.kill(world.process(rng.choice(WORKERS)))
+    world.wait(seconds)
+
+
+@_fault("bridge killed", "T3", 1, 2)
+def kill_bridge(world, rng, seconds):
+    world.kill(world.process("bridge"))
+    world.wait(seconds)
+
+
+@_fault("beat killed", "T3", 0.5, 1)
+def kill_beat(world, rng, seconds):
+    world.kill(world.process("beat"))
+    world.wait(seconds)
+
+
+@_fault("worker told to stop, and started anew", "T4", 0.5, 1)
+def stop_worker(world, rng, seconds):
+    world.restart(rng.choice(WORKERS))
+    world.wait(seconds)
+
+
+@_fault("worker told to stop twice, then to quit", "T4", 0.5, 1)
+def stop_worker_twice(world, rng, seconds):
+    worker = world.process(rng.choice(WORKERS))
+    for sig in (signal.SIGTERM, signal.SIGTERM, signal.SIGQUIT):
+        world.kill(worker, sig)
+        world.wait(seconds / 3)
+
+
+@_fault("bridge told to stop, and started anew", "T4", 0.5, 1)
+def stop_bridge(world, rng, seconds):
+    world.restart("bridge")
+    world.wait(seconds)
+
+
+@_fault("worker told to stop while the database answers slowly", "T5", 1, 2)
+def stop_slowly(world, rng, seconds):
+    world.proxies["worker_postgres"].delay(0.3)
+    try:
+        world.wait(seconds / 2)
+        world.restart(rng.choice(WORKERS))
+    finally:
+        world.proxies["worker_postgres"].delay(0)
+
+
+@_fault("worker asleep beyond its lease, then awake", "T32", LEASE + 1, LEASE + 2.5)
+def zombie(world, rng, seconds):
+    group = world.group(rng.choice(WORKERS))
+    try:
+        for process in group:
+            world.kill(process, signal.SIGSTOP)
+        world.wait(seconds)
+    finally:
+        for process in reversed(group):
+            world.kill(process, signal.SIGCONT)
+
+
+def _armed(world, rng, seconds, action):
+    """Have the second worker do `action` once at a step of a publish; then let it be a usual one again."""
+    step = rng.choice(STEPS)
+    world.say(f"worker2 will {action} at {step}")
+    counted = world.folder / f"armed-{rng.getrandbits(32)}"
+    world.restart("worker2", COLUMNLINE_FAILPOINTS=f"{step}={action}:1@{counted}")
+    world.wait(seconds)
+
+
+@_fault("worker dying at a step", "T1", 5, 7)
+def dying(world, rng, seconds):
+    _armed(world, rng, seconds, "kill")
+
+
+@_fault("exception at a step", "T6", 5, 7)
+def raising(world, rng, seconds):
+    _armed(world, rng, seconds, "raise")
+
+
+@_fault("task beyond its time limit", "T6", 8, 9)
+def sleeping(world, rng, seconds):
+    _armed(world, rng, seconds, "sleep~20")
+
+
+@_fault("children recycled after every task", "T34", 5, 7)
+def recycling(world, rng, seconds):
+    world.restart("worker2", "--max-tasks-per-child=1")
+    world.wait(seconds)
+
+
+@_fault("worker's clock an hour or a day wrong", "T30", 5, 7)
+def wrong_clock(world, rng, seconds):
+    offset = rng.choice(("+1h", "-1h", "+25h", "-25h"))
+    if FAKETIME is None:
+        world.say(f"{MISSING}; worker2 is started anew with its clock right")
+    world.restart("worker2", **(wrong_by(offset) if FAKETIME else {}))
+    world.wait(seconds)
+
+
+@_fault("two beats", "T28", 2, 4)
+def two_beats(world, rng, seconds):
+    world.spawn("beat2")
+    world.wait(seconds)
+    world.end("beat2")
+
+
+@_fault("beat standing still", "T29", 3, 6)
+def stalled_beat(world, rng, seconds):
+    beat = world.process("beat")
+    with suppress(psutil.NoSuchProcess):
+        world.kill(beat, signal.SIGSTOP)
+        world.wait(seconds)
+        world.kill(beat, signal.SIGCONT)
+
+
+@_fault("bridge standing still", "T29", 1, 3)
+def stalled_bridge(world, rng, seconds):
+    bridge = world.process("bridge")
+    world.kill(bridge, signal.SIGSTOP)
+    world.wait(seconds)
+    world.kill(bridge, signal.SIGCONT)
