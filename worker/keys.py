@@ -52,8 +52,19 @@ def verify(session: Session, presented: str | None, needed: Scope) -> str:
     """Check a key as it came in, and return its name.
 
     Raises:
-        Unauthorized: missing, malformed, unknown, wrong or revoked: one sentence for all of them.
+        Unauthorized: as `identify` has it.
         Forbidden: a good key of too narrow a scope.
+    """
+    found = identify(session, presented)
+    require(found, needed)
+    return found.name
+
+
+def identify(session: Session, presented: str | None) -> ApiKey:
+    """The key that was presented, noted as used.
+
+    Raises:
+        Unauthorized: missing, malformed, unknown, wrong or revoked: one sentence for all of them.
     """
     prefix, _, rest = (presented or "").partition("_")
     key_id, _, secret = rest.partition("_")
@@ -68,11 +79,6 @@ def verify(session: Session, presented: str | None, needed: Scope) -> str:
             "Send a valid key as `Authorization: Bearer clk_…` or `X-API-Key: clk_…`. Keys are made with "
             "`columnline keys create`."
         )
-    if needed not in _INCLUDES[Scope(found.scope)]:
-        raise Forbidden(
-            f"Key {found.name!r} has scope `{found.scope}`; this call needs `{needed.value}`. Use another key, or "
-            f"make one: columnline keys create NAME --scope {needed.value}."
-        )
     if unseen:
         session.execute(
             update(ApiKey)
@@ -80,7 +86,25 @@ def verify(session: Session, presented: str | None, needed: Scope) -> str:
             .values(last_used_at=func.now())
             .execution_options(synchronize_session=False)
         )
-    return found.name
+    return found
+
+
+def includes(scope: str, needed: Scope) -> bool:
+    """Whether a key of this scope may do what needs that one."""
+    return needed in _INCLUDES[Scope(scope)]
+
+
+def require(key: ApiKey, needed: Scope) -> None:
+    """Make sure that the key's scope is wide enough.
+
+    Raises:
+        Forbidden: it is too narrow.
+    """
+    if not includes(key.scope, needed):
+        raise Forbidden(
+            f"Key {key.name!r} has scope `{key.scope}`; this call needs `{needed.value}`. Use another key, or "
+            f"make one: columnline keys create NAME --scope {needed.value}."
+        )
 
 
 def revoke(session: Session, name: str) -> None:

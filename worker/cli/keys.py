@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from models.jobs import Scope
 from worker import db, keys
@@ -50,7 +51,9 @@ def list_keys(as_json: AsJson = False) -> None:
             return
         shown = table("name", "scope", "created", "last used", "revoked")
         for key in found:
-            shown.add_row(key.name, key.scope, when(key.created_at), when(key.last_used_at), when(key.revoked_at))
+            shown.add_row(
+                escape(key.name), key.scope, when(key.created_at), when(key.last_used_at), when(key.revoked_at)
+            )
         out.print(shown)
 
 
@@ -63,4 +66,4 @@ def revoke(name: Annotated[str, typer.Argument(help="The key's name.")], as_json
         if as_json:
             print_json({"ok": True, "name": name})
         else:
-            out.print(f"Key {name!r} is revoked.")
+            out.print(f"Key {name!r} is revoked.", markup=False)
