@@ -11,15 +11,25 @@ from models.production import DossierStatus
 from models.values import Draft, Notice
 from tasks.load import LoadedRun
 from worker import lists
-from worker.calendar import chain, slots
+from worker.calendar import chain, gaps, slots
+from worker.calendar.chain import Newer
+from worker.calendar.gaps import Link
 from worker.calendar.slots import Place
+from worker.choices import SupersedePolicy
 from worker.errors import DossierNotReady, SupersedeTaken
-from worker.settings import Settings, SupersedePolicy
+from worker.settings import Settings
 
 NO_DOMAIN = Notice(
     "supersede_no_domain",
     "No older dossier of this company was looked for: the run gives no domain to know it by.",
     field="company_domain",
+)
+
+
+KEPT = Notice(
+    "supersede_kept",
+    "The dossier was replaced or archived before, so no older one was looked for: it replaces none, as it did.",
+    field="supersede",
 )
 
 
@@ -31,12 +41,14 @@ class Placing:
         place: None leaves it where it is: a republish that says nothing about its release.
         relinks: whether `supersedes` is to be written; False leaves the link as it is.
         supersedes: the older dossier it is to replace, or None.
+        behind: the links of older dossiers that were never shown, and end its chain.
         list: the list to put it on, by id, or by name where it is made on demand; None: no list.
     """
 
     place: Place | None
     relinks: bool
     supersedes: UUID | None
+    behind: tuple[Link, ...]
     list: UUID | str | None
     notices: tuple[Notice, ...] = ()
 
@@ -56,8 +68,17 @@ def placing(
         ListNotFound, ListOfOtherClient: about the list.
     """
     where = _place(session, run, order)
-    relinks, older, notices = _older(session, config, run, draft, order, lock=lock)
-    return Placing(where, relinks, older, _list(session, config, run, order), notices)
+    newer = Newer(run.input.dossier_id, run.client_id, company_key(draft.company_domain))
+    relinks, older, notices = _older(session, config, run, newer, order, lock=lock)
+
+    def newest(wish: str | None) -> UUID | None:
+        is_auto = _is_auto(config, run, order.supersede or wish)
+        return chain.newest(session, newer, lock=lock) if is_auto else None
+
+    behind: tuple[Link, ...] = ()
+    if relinks and (order.names_an_older or run.rerun_of is not None):  # the newest of a company is never a gap
+        behind = gaps.closed(session, newer, older, newest, lock=lock)
+    return Placing(where, relinks, older, behind, _list(session, config, run, order), notices)
 
 
 def _place(session: Session, run: LoadedRun, order: PublishOrder) -> Place | None:
@@ -81,28 +102,21 @@ def _place(session: Session, run: LoadedRun, order: PublishOrder) -> Place | Non
 
 
 def _older(
-    session: Session, config: Settings, run: LoadedRun, draft: Draft, order: PublishOrder, *, lock: bool
+    session: Session, config: Settings, run: LoadedRun, newer: Newer, order: PublishOrder, *, lock: bool
 ) -> tuple[bool, UUID | None, tuple[Notice, ...]]:
     linked = run.before.supersedes_dossier_id if run.before else None
-    newer = chain.Newer(run.input.dossier_id, run.client_id, company_key(draft.company_domain))
     older: UUID | None = None
-    if run.is_outdated:
-        return False, linked, ()
-    if not run.is_new and run.before and order.says_what_to_supersede and run.before.status != DossierStatus.READY:
-        raise DossierNotReady(
-            f"Dossier {newer.id} is {run.before.status}, so it replaces what it replaces. Republish "
-            "without naming another.",
-            field="supersede",
-        )
-    if order.supersedes_run_id is not None or order.supersedes_dossier_id is not None:
+    if _keeps_its_place(run, order):
+        return False, linked, (KEPT,) if order.supersede == SupersedePolicy.AUTO.value and linked is None else ()
+    if order.names_an_older:
         older = chain.named(
             session, newer, run_id=order.supersedes_run_id, dossier_id=order.supersedes_dossier_id, lock=lock
         )
-    elif order.supersede is None and not run.is_new:
+    elif order.supersede is None and (linked is not None or not run.is_new):
         return False, linked, ()
-    elif order.supersede is None and run.rerun_of is not None:
+    elif run.rerun_of is not None and order.supersede != "none" and linked is None:
         older = chain.newest_after(session, newer, run.rerun_of, lock=lock)
-    elif (order.supersede or run.supersede or config.supersede) == SupersedePolicy.AUTO:
+    elif _is_auto(config, run, order.supersede):
         if linked is not None:
             return False, linked, ()
         if newer.company_key is None:
@@ -116,6 +130,29 @@ def _older(
             field="supersede",
         )
     return True, older, ()
+
+
+def _is_auto(config: Settings, run: LoadedRun, wish: str | None) -> bool:
+    return (wish or run.supersede or config.supersede) == SupersedePolicy.AUTO
+
+
+def _keeps_its_place(run: LoadedRun, order: PublishOrder) -> bool:
+    """Whether a publish leaves the dossier's link as it is: it was replaced, archived, or is not finished.
+
+    Raises:
+        DossierNotReady: the request would move it all the same. `auto` would not: it is sent with every publish.
+    """
+    if run.is_outdated:
+        return True
+    if run.is_new or run.before is None or run.before.status == DossierStatus.READY:
+        return False
+    if order.says_what_to_supersede and order.supersede != SupersedePolicy.AUTO.value:
+        raise DossierNotReady(
+            f"Dossier {run.input.dossier_id} is {run.before.status}, so it replaces what it replaces. Republish "
+            "without naming another.",
+            field="supersede",
+        )
+    return True
 
 
 def _list(session: Session, config: Settings, run: LoadedRun, order: PublishOrder) -> UUID | str | None:

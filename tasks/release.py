@@ -2,10 +2,10 @@
 
 from worker import batches, db
 from worker.calendar.release import release_due
-from worker.celery import app
+from worker.celery import RELEASE, app
 
 
-@app.task(name="release.due")
+@app.task(name=RELEASE)
 def release_due_dossiers() -> None:
     """Release every dossier that is due, whatever downtime came before; safe in any number of copies."""
     for _ in release_due():

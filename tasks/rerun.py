@@ -36,9 +36,7 @@ def trigger_rerun(*, job_id: str, run_id: str = "") -> None:
         with transaction() as session:
             rerun = reruns.get(session, rerun_id)
         _look(attempt, rerun)
-        with transaction() as session:
-            attempt.begin(session)
-            attempt.complete(session, {"rerun_status": RerunState.PUBLISHED, "execution_id": rerun.execution_id})
+        attempt.finish({"rerun_status": RerunState.PUBLISHED, "execution_id": rerun.execution_id})
 
 
 def _tell(attempt: Attempt, rerun_id: UUID, order: dict[str, Any]) -> None:

@@ -8,25 +8,28 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from models.base import table_of
 from models.pipeline import V2Client, V2Run
 from models.production import Batch, BatchStatus, Client
 from worker.calendar.moments import zone
+from worker.choices import BatchStrategy
 from worker.clients import is_production_client
-from worker.settings import BatchStrategy, Settings
+from worker.settings import Settings
 
 OPEN = (BatchStatus.PENDING, BatchStatus.PROCESSING)
 _EARLY = (BatchStrategy.RUN, BatchStrategy.MAKE)
 
 # A batch's dossiers count, and the runs that were registered with it and have none yet. A run whose publish was
-# cancelled is no longer on its way; one that failed in the pipeline has failed. The status says how far a batch is
-# that was opened with its runs; any other is complete at once, and V1's are V1's (roadmap §1).
+# cancelled, or whose dossier was deleted, is no longer on its way; one that failed in the pipeline has failed,
+# however its publish stands. The status says how far a batch is that was opened with its runs; any other is
+# complete at once, and V1's are V1's (roadmap §1).
 PROGRESS = """
-select b.id, b.client_id, b.batch_number, b.created_at, d.total + r.total as total, d.completed,
-  d.failed + r.failed as failed, r.begun, r.held,
+select b.id, b.client_id, c.name as client_name, b.batch_number, b.created_at,
+  d.total + r.total as total, d.completed, d.failed + r.failed as failed, r.begun, r.held,
   case
     when not r.early or b.status not in ('pending', 'processing', 'complete', 'complete_with_errors') then b.status
     when d.completed + d.failed + r.failed < d.total + r.total
@@ -35,6 +38,7 @@ select b.id, b.client_id, b.batch_number, b.created_at, d.total + r.total as tot
     else 'complete'
   end as status
 from batches b
+join clients c on c.id = b.client_id
 cross join lateral (
   select count(*) as total,
     count(*) filter (where status in ('ready', 'archived', 'superseded')) as completed,
@@ -44,12 +48,12 @@ cross join lateral (
 cross join lateral (
   select count(*) filter (where on_its_way) as total,
     count(*) filter (where on_its_way and run_failed) as failed,
-    count(*) filter (where on_its_way and begun) as begun,
-    count(*) filter (where on_its_way and state = 'held') as held,
+    count(*) filter (where on_its_way and not run_failed and state is not null) as begun,
+    count(*) filter (where on_its_way and not run_failed and state = 'held') as held,
     count(*) > 0 as early
   from (
-    select j.state, v.status = 'failed' as run_failed, j.id is not null as begun,
-      x.id is null and j.state is distinct from 'cancelled' as on_its_way
+    select j.state, v.status = 'failed' or j.state is not distinct from 'error' as run_failed,
+      x.id is null and coalesce(j.state not in ('cancelled', 'done'), true) as on_its_way
     from v2_runs v
     left join dossiers x on x.run_id = v.run_id
     left join jobs j on j.kind = 'publish.run' and j.key = v.run_id
@@ -65,6 +69,10 @@ from ({PROGRESS} where b.id = :batch_id) p
 where batches.id = p.id
   and (total_dossiers, completed_dossiers, batches.status) is distinct from (p.total, p.completed, p.status)
 """)  # noqa: S608 - put together from constants
+_LOCK = text("select id from batches where id = :batch_id for no key update")
+_BY_NUMBER = select(table_of(Batch).c.id).where(
+    Batch.client_id == bindparam("of_client"), Batch.batch_number == bindparam("of_number")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +90,12 @@ def number_of(day: date) -> str:
 
 def find_or_make(session: Session, client_id: UUID, number: str, status: BatchStatus) -> StoredBatch:
     """The client's batch of that number; made with `status` if it is not there."""
-    same = (Batch.client_id == client_id, Batch.batch_number == number)
-    batch_id = session.scalar(select(Batch.id).where(*same))
+    which = {"of_client": client_id, "of_number": number}
+    batch_id = session.connection().scalar(_BY_NUMBER, which)
     if batch_id is None:
         created = insert(Batch).values(client_id=client_id, batch_number=number, status=status)
         made = session.scalar(created.on_conflict_do_nothing().returning(Batch.id))
-        batch_id = made or session.scalars(select(Batch.id).where(*same)).one()
+        batch_id = made or session.scalars(_BY_NUMBER, which).one()
     return StoredBatch(batch_id, number)
 
 
@@ -100,9 +108,17 @@ def open_for(session: Session, run_id: str, config: Settings) -> None:
     if config.batch_strategy not in _EARLY:
         return
     found = session.execute(
-        select(V2Run.batch_id, V2Run.batch_number, Client.id, Client.timezone, func.now().label("now"))
+        select(
+            V2Run.batch_id,
+            V2Run.batch_number,
+            Client.id,
+            Client.timezone,
+            (Batch.client_id == Client.id).label("is_theirs"),
+            func.now().label("now"),
+        )
         .join(V2Client, V2Client.client_id == V2Run.client_id)
         .join(Client, is_production_client(config.client_mapping))
+        .outerjoin(Batch, Batch.id == V2Run.batch_id)
         .where(V2Run.run_id == run_id)
     ).all()
     if len(found) != 1:
@@ -110,7 +126,7 @@ def open_for(session: Session, run_id: str, config: Settings) -> None:
     (run,) = found
     number = run.batch_number
     if number is None:
-        if config.batch_strategy is BatchStrategy.MAKE or run.batch_id is not None:
+        if config.batch_strategy is BatchStrategy.MAKE or run.is_theirs:
             return
         number = number_of(run.now.astimezone(zone(run.timezone)).date())
     batch = find_or_make(session, run.id, number, BatchStatus.PENDING)
@@ -143,13 +159,13 @@ def count(session: Session, batch_ids: Iterable[UUID | None]) -> None:
     what the previous holder committed. NO KEY, because the dossiers that refer to the batch share its key.
     """
     for batch_id in sorted({found for found in batch_ids if found is not None}):
-        session.execute(select(Batch.id).where(Batch.id == batch_id).with_for_update(key_share=True))
-        session.execute(_COUNT, {"batch_id": batch_id})
+        session.connection().execute(_LOCK, {"batch_id": batch_id})
+        session.connection().execute(_COUNT, {"batch_id": batch_id})
 
 
-def count_of(session: Session, run_id: str) -> None:
-    """Count the batch again that was opened for this run, if one was."""
-    count(session, session.scalars(select(V2Run.batch_id).where(V2Run.run_id == run_id)).all())
+def count_of(session: Session, *run_ids: str) -> None:
+    """Count the batches again that were opened for these runs."""
+    count(session, session.scalars(select(V2Run.batch_id).where(V2Run.run_id.in_(run_ids))).all())
 
 
 def count_open(session: Session) -> None:
@@ -194,8 +210,11 @@ def choose(
     if asked is not None:
         return find_or_make(session, client_id, asked, BatchStatus.COMPLETE)
     if (known := kept or (run_batch if strategy in _EARLY else None)) is not None:
-        found = session.execute(select(Batch.id, Batch.batch_number).where(Batch.id == known)).one()
-        return StoredBatch(*found)
+        # One that was opened before the run's client was corrected is the other client's.
+        which = (Batch.id == known, Batch.client_id == client_id)
+        found = session.execute(select(Batch.id, Batch.batch_number).where(*which)).one_or_none()
+        if found is not None:
+            return StoredBatch(*found)
     if strategy is BatchStrategy.NONE:
         return None
     number = run_number if strategy in _EARLY else None

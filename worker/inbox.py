@@ -4,22 +4,36 @@ Used by the bridge and the command line alike. Each function writes rows within 
 caller rings after its commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import exists, func, literal_column, null, select
+from sqlalchemy import bindparam, exists, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models.jobs import Job, JobKind
+from models.jobs import SETTLED, Job, JobKind
+from models.make import Rerun, RerunState
 from models.orders import PublishOrder
 from models.pipeline import V2Client, V2PipelineLog, V2Run
-from worker import batches, jobs
+from models.production import Dossier, DossierStatus
+from models.values import dossier_id_of
+from worker import batches, jobs, reruns
 from worker.errors import ClientNotFound, RunNotFound, Validation
+from worker.make_errors import RerunFailed
 from worker.options import check_options
 from worker.settings import Settings, settings
+
+_TO_BE_TOLD = ("callback_url",)
+_STAY = (
+    ("release_date",),
+    ("default_list_id", "list"),
+    ("supersede", "supersedes_run_id", "supersedes_dossier_id"),
+    ("batch_number",),
+    _TO_BE_TOLD,
+)
+"""What a republish keeps unless it is named, each with what says the same in another way (design §3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,9 @@ def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
             f"There is no client {client_id!r} in v2_clients. Check the id, or add the client first.",
             field="client_id",
         )
+    if client_id is not None:
+        # Before the run's row is: whoever publishes it locks them in this order.
+        jobs.move(session, JobKind.PUBLISH, run_id, client_id)
     statement = insert(V2Run).values(run_id=run_id, triggered_by="make.com", **fields)
     if fields:
         statement = statement.on_conflict_do_update(index_elements=[V2Run.run_id], set_=fields)
@@ -120,12 +137,14 @@ def accept_publish(session: Session, config: Settings, order: PublishOrder) -> t
         ColumnlineError: an option cannot be met, as far as can be told by now.
         PublishConflict: it was accepted before, with other parameters.
     """
-    client_id = _client_of(session, order.run_id)
-    before = jobs.find(session, JobKind.PUBLISH, order.run_id)
+    client_id, batch_id = _run_of(session, order.run_id)
+    # Of two that republish at a time, the second is to keep what the first has named.
+    before = jobs.find(session, JobKind.PUBLISH, order.run_id, lock=order.republish)
     payload = order.model_dump(mode="json", exclude_none=True)
     if before is not None:
         # A job that once had to republish has its dossier: asked again, it must go on replacing that one.
         payload["republish"] = order.republish or before.payload["republish"]
+        payload |= _still_asked(session, before, payload, all_of_it=order.republish)
     job, is_due = jobs.accept(
         session,
         config,
@@ -137,7 +156,7 @@ def accept_publish(session: Session, config: Settings, order: PublishOrder) -> t
     )
     if is_due:  # else it was looked at before: the same request has the same answer
         check_options(session, config, order)
-        batches.count_of(session, order.run_id)
+        batches.count(session, [batch_id])
     return job, is_due
 
 
@@ -147,7 +166,7 @@ def accept_preview(session: Session, config: Settings, order: PublishOrder) -> J
     Raises:
         RunNotFound, ClientNotFound, ColumnlineError: as for a publish.
     """
-    client_id = _client_of(session, order.run_id)
+    client_id, _ = _run_of(session, order.run_id)
     check_options(session, config, order)
     job, _ = jobs.accept(
         session,
@@ -163,12 +182,27 @@ def accept_preview(session: Session, config: Settings, order: PublishOrder) -> J
 def cancel(session: Session, job_id: UUID) -> tuple[Job, bool]:
     """Cancel a job that no worker has; a run whose publish is cancelled leaves the batch opened for it.
 
+    A rerun whose job is cancelled has come to nothing, so that another may be asked for.
+
     Returns, raises: as `jobs.cancel`.
     """
     job, changed = jobs.cancel(session, job_id)
     if changed and job.kind == JobKind.PUBLISH:
         batches.count_of(session, job.key)
+    if changed and job.kind == JobKind.RERUN:
+        why = RerunFailed("Its job was cancelled. If Make.com publishes it all the same, that counts.")
+        reruns.ended_badly(session, Rerun.id == UUID(job.key), why, RerunState.FAILED)
     return job, changed
+
+
+def restart(session: Session, config: Settings, job_ids: Iterable[UUID]) -> list[tuple[Job, bool]]:
+    """Make jobs due again, as `jobs.retry` does each, and have their runs count in the batches opened for them.
+
+    Returns, raises: as `jobs.retry`, for each.
+    """
+    tried = [jobs.retry(session, config, job_id) for job_id in job_ids]
+    batches.count_of(session, *(job.key for job, changed in tried if changed and job.kind == JobKind.PUBLISH))
+    return tried
 
 
 def run_not_found(run_id: str) -> RunNotFound:
@@ -178,9 +212,30 @@ def run_not_found(run_id: str) -> RunNotFound:
     )
 
 
-def _client_of(session: Session, run_id: str) -> str:
-    # Not the whole row: its JSON may be megabytes, and hold numbers that our reader of JSON refuses.
-    run = session.execute(select(V2Run.client_id).where(V2Run.run_id == run_id)).one_or_none()
+def _still_asked(session: Session, before: Job, payload: dict[str, Any], *, all_of_it: bool) -> dict[str, Any]:
+    """What was asked of a publish that no dossier has yet, so that a republish which is silent about it keeps it.
+
+    Whoever is to be told of an end is told of this one, in any case: of the last they know nothing yet, perhaps.
+    """
+    groups = _STAY if all_of_it and not _is_in_a_dossier(session, before) else (_TO_BE_TOLD,)
+    return {
+        name: before.payload[name]
+        for group in groups
+        if payload.keys().isdisjoint(group)
+        for name in group
+        if name in before.payload
+    }
+
+
+def _is_in_a_dossier(session: Session, publish: Job) -> bool:
+    """Whether the publish has ended and its run has a dossier, which is as it is to stay."""
+    published = exists().where(Dossier.id == dossier_id_of(publish.key), Dossier.status != DossierStatus.ERROR)
+    return publish.state in SETTLED and bool(session.scalar(select(published)))
+
+
+def _run_of(session: Session, run_id: str) -> tuple[str, UUID | None]:
+    """The run's client, which it must name, and the batch that was opened for it."""
+    run = session.connection().execute(_RUN, {"of_run": run_id}).one_or_none()
     if run is None:
         raise run_not_found(run_id)
     if run.client_id is None:
@@ -188,5 +243,8 @@ def _client_of(session: Session, run_id: str) -> str:
             f"Run {run_id!r} names no client. Set it: PUT /columnline/runs/{{run_id}} with `client_id`.",
             field="client_id",
         )
-    client_id: str = run.client_id
-    return client_id
+    return run.client_id, run.batch_id
+
+
+# Not the whole row: its JSON may be megabytes, and hold numbers that our reader of JSON refuses.
+_RUN = select(V2Run.client_id, V2Run.batch_id).where(V2Run.run_id == bindparam("of_run"))

@@ -21,11 +21,12 @@ from models.production import Client, Dossier
 from worker import jobs
 from worker.answers import ErrorAnswer
 from worker.batches import open_for
+from worker.choices import MakeMode
 from worker.clients import is_production_client
 from worker.dossiers import not_found
 from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, ColumnlineError
 from worker.make_errors import RerunNotFound, RerunUnavailable
-from worker.settings import MakeMode, Settings
+from worker.settings import Settings
 
 
 class RerunAnswer(BaseModel):
@@ -92,19 +93,15 @@ def ask(
         raise not_found(dossier_id)
     if (found := _open(session, dossier_id)) is not None:
         return found, None
-    v2_client_id = (None if client_id else source.v2_client_id) or _v2_client(
-        session, config, source.client_id, client_id
-    )
+    v2_client_id = _v2_client(session, config, source.client_id, client_id, usual=source.v2_client_id)
     seed = source.seed_data or {"company_name": source.company_name, "domain": source.company_domain}
     run_id = f"RUN_{datetime.now(UTC):%Y%m%d_%H%M%S}_{uuid4().hex[:8]}"
     new = insert(Rerun).values(
         dossier_id=dossier_id, run_id=run_id, agents=list(agents) if agents else null(), asked_by=asked_by
     )
     made = session.scalars(new.on_conflict_do_nothing().returning(Rerun)).one_or_none()
-    if made is None:  # somebody was quicker
-        found = _open(session, dossier_id)
-        assert found is not None
-        return found, None
+    if made is None:  # somebody was quicker, and theirs may have ended by now
+        return ask(session, config, dossier_id, asked_by, agents=agents, client_id=client_id)
     session.execute(
         insert(V2Run).values(
             run_id=run_id, client_id=v2_client_id, status="pending", seed_data=seed, triggered_by="rerun"
@@ -135,6 +132,12 @@ def get(session: Session, rerun_id: UUID) -> Rerun:
             f"There is no rerun {rerun_id}. Take `rerun_id` from the answer that started it.", field="rerun_id"
         )
     return found
+
+
+def last(session: Session, dossier_id: UUID) -> Rerun | None:
+    """The rerun of this dossier that was asked for last, if any was."""
+    statement = select(Rerun).where(Rerun.dossier_id == dossier_id).order_by(Rerun.requested_at.desc()).limit(1)
+    return session.scalars(statement).one_or_none()
 
 
 def order_of(session: Session, rerun_id: UUID) -> dict[str, Any]:
@@ -255,8 +258,8 @@ def _open(session: Session, dossier_id: UUID) -> Rerun | None:
     ).one_or_none()
 
 
-def _v2_client(session: Session, config: Settings, client_id: UUID, asked: str | None) -> str:
-    """The v2 client that leads to this production client: the one that was asked for, or the only one."""
+def _v2_client(session: Session, config: Settings, client_id: UUID, asked: str | None, usual: str | None) -> str:
+    """The v2 client that leads to this production client: who was asked for, the usual one, or the only one."""
     found = session.scalars(
         select(V2Client.client_id)
         .join(Client, is_production_client(config.client_mapping))
@@ -271,6 +274,8 @@ def _v2_client(session: Session, config: Settings, client_id: UUID, asked: str |
                 field="client_id",
             )
         return asked
+    if usual is not None and usual in found:
+        return usual
     if not found:
         raise ClientUnmapped(
             "No v2 client leads to this dossier's client, so the pipeline cannot run for it. Map one: columnline "

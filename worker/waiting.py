@@ -9,13 +9,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.jobs import SETTLED, Job, JobState
+from models.jobs import AT_REST, Job
 from worker import db, jobs, logs
 
 log = logs.get(__name__)
-
-AT_REST = (*SETTLED, JobState.HELD)
-"""States that are not waited through: a held job moves only when somebody acts."""
 
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1

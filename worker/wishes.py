@@ -15,10 +15,11 @@ from models.pipeline import V2Client
 from models.production import Client
 from worker.calendar.align import realign
 from worker.calendar.drip import read_drip
+from worker.choices import SupersedePolicy
 from worker.clients import is_production_client, no_v2_client
 from worker.errors import ClientUnmapped, DripUnavailable, Validation
 from worker.outgoing import check_url
-from worker.settings import Settings, SupersedePolicy, env_name, settings
+from worker.settings import Settings, env_name, settings
 
 Source = Literal["client", "environment", "default"]
 DRIP_KEYS = {"days", "time", "per_slot", "enabled"}

@@ -50,6 +50,10 @@ class Known:
     def seen(self):
         return self.seen_at is not None and self.seen_at <= now()
 
+    @property
+    def never_shown(self):
+        return self.run_id is not None and self.status in {"error", "archived"} and self.seen_at is None
+
     def ancestors(self) -> Iterator["Known"]:
         found = self.older
         while found is not None:
@@ -121,9 +125,14 @@ class Model:
             dossier.status = "superseded"
             return
         day, at, drips = self.place(dossier, asked.get("release_date"))
-        older = self.named(dossier) or (self.newest(dossier, now_born=True) if self._is_auto(asked) else None)
+        before, older = dossier.older, self.named(dossier)
+        if older is None and asked.get("supersede") != "none":
+            older = before or (self.newest(dossier, now_born=True) if self._is_auto(asked) else None)
+        if older is not before:
+            self.close_gaps(dossier, older, now_born=True)
         dossier.failed, dossier.born, dossier.lists = False, self.born(), {asked.get("list", "Inbox")}
         dossier.status, dossier.older = "ready", older
+        self.reopen_gaps(before)
         dossier.day, dossier.at, dossier.drips = day, at, drips
         if at is None or at <= now():
             self.show(dossier)
@@ -142,10 +151,11 @@ class Model:
             if dossier.status != "ready":
                 raise Refused("dossier_not_ready")
             (day, at, drips), places = self.place(dossier, asked["release_date"]), True
-        if dossier.status != "ready" and any(name.startswith("supersede") for name in asked):
+        keeps = dossier.status != "ready" and asked.get("supersede") == "auto"
+        if dossier.status != "ready" and not keeps and any(name.startswith("supersede") for name in asked):
             raise Refused("dossier_not_ready")
-        relinks, older = True, self.named(dossier)
-        if older is None:
+        relinks, older = not keeps, self.named(dossier)
+        if older is None and not keeps:
             relinks = asked.get("supersede") == "none" or (self._is_auto(asked) and dossier.older is None)
             older = self.newest(dossier, now_born=False) if relinks and self._is_auto(asked) else None
         if relinks and dossier.seen and dossier.older not in {None, older}:
@@ -153,7 +163,9 @@ class Model:
         dossier.failed = False
         dossier.day, dossier.at, dossier.drips = day, at, drips
         if relinks:
-            dossier.older = older
+            self.close_gaps(dossier, older, now_born=False)
+            dossier.older, linked = older, dossier.older
+            self.reopen_gaps(linked)
         dossier.lists |= {asked["list"]} if "list" in asked else set()
         if (relinks and dossier.seen) or (places and at <= now()):
             self.show(dossier)
@@ -215,6 +227,34 @@ class Model:
             and dossier not in one.ancestors()
         ]
         return max(found, key=lambda one: one.born, default=None)
+
+    def close_gaps(self, dossier, older, *, now_born):
+        """Dossiers that nobody ever saw get the link that they were to have, where this one is to replace them."""
+        ours = {dossier}
+        while older is not None and older.never_shown and older.older is None:
+            ours.add(older)
+            before = self.was_to_replace(older, dossier, lambda: self.newest(dossier, now_born=now_born))
+            if before is None or ours & {before, *before.ancestors()}:
+                return
+            older.older = older = before
+
+    def was_to_replace(self, gap, newer, newest):
+        run_id, dossier_id = gap.asked.get("supersedes_run_id"), gap.asked.get("supersedes_dossier_id")
+        if run_id is None and dossier_id is None:
+            return newest() if self._is_auto(gap.asked) else None
+        found = last = self.known.get(dossier_id or dossier_id_of(run_id))
+        while found is not None:
+            if found.client != gap.client:
+                return None
+            after = [one for one in self.all() if one.older is found and one not in {gap, newer}]
+            last, found = found, after[0] if after else found.newer
+            found = None if found in {gap, newer} else found
+        return last
+
+    def reopen_gaps(self, older):
+        """What they were to replace is free again once nothing is to replace them."""
+        while older is not None and older.never_shown and self.is_free(older, None):
+            older.older, older = None, older.older
 
     # The calendar
 
@@ -296,6 +336,8 @@ class Model:
             after = [one for one in self.all() if one.older is dossier]
             for one in after:
                 one.older = dossier.older
+            before = dossier.older
             dossier.older = dossier.day = dossier.seen_at = None
+            self.reopen_gaps(before)
             dossier.leave_calendar()
         dossier.status = "archived"

@@ -21,7 +21,8 @@ from tests.database.publishing import (
     query,
     register,
 )
-from worker import batches, db, jobs
+from worker import db, inbox, progress
+from worker.drain import drain
 from worker.settings import settings
 
 EARLY = pytest.mark.parametrize("strategy", ["run", "make"])
@@ -41,6 +42,14 @@ def all_batches(client=NORTHWIND):
         c=client,
     )
     return {row.batch_number: (row.status, row.total_dossiers, row.completed_dossiers) for row in rows}
+
+
+def how_far():
+    """The only batch as it is shown: total, completed, failed, running, held, outstanding, whether it is over."""
+    with db.transaction() as session:
+        ((batch,), _) = progress.page(session, limit=10, cursor=None)
+    told = (batch.total, batch.completed, batch.failed, batch.running, batch.held, batch.outstanding)
+    return *told, batch.is_over
 
 
 def number_of(run_id):
@@ -73,14 +82,12 @@ def v1_batch(number, status, total=9, done=4):
 
 def cancel(run_id):
     with db.transaction() as session:
-        jobs.cancel(session, job_of(run_id).id)
-        batches.count_of(session, run_id)
+        inbox.cancel(session, job_of(run_id).id)
 
 
 def retry(run_id):
     with db.transaction() as session:
-        jobs.retry(session, settings(), job_of(run_id).id)
-        batches.count_of(session, run_id)
+        inbox.restart(session, settings(), [job_of(run_id).id])
 
 
 def test_by_the_day_dossiers_share_their_clients_batch_which_is_complete_at_once():
@@ -167,6 +174,49 @@ def test_a_run_that_fails_in_the_pipeline_itself_has_failed_by_the_next_tick(set
     assert all_batches() == {today(): ("complete_with_errors", 2, 1)}
 
 
+def test_a_publish_whose_error_no_dossier_could_keep_has_failed_by_the_next_tick(setting):
+    setting(batch_strategy="run")
+    publish(register("R1"))
+    accept(register("R2"))
+    execute("update jobs set lost = 3 where key = 'R2'")
+    execute("update v2_clients set client_name = 'Nobody', production_client_id = null, slug = null")
+    list(drain())
+    assert (job_of("R2").state, query("select 1 from dossiers where run_id = 'R2'")) == ("error", [])
+    release_due_dossiers()
+    assert all_batches() == {today(): ("complete_with_errors", 2, 1)}
+    assert how_far() == (2, 1, 1, 0, 0, 0, True)
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "waiting", "held", "error"])
+def test_a_run_that_failed_counts_once_however_its_publish_stands(setting, state):
+    setting(batch_strategy="run")
+    publish(register("R1"))
+    accept(register("R2"))
+    register("R3")
+    assert how_far() == (3, 1, 0, 1, 0, 1, False)
+    execute(
+        """update jobs set state = :s, leased_until = case when :s = 'running' then now() end,
+             held_reason = case when :s = 'held' then 'client_unmapped' end,
+             settled_at = case when :s = 'error' then now() end,
+             error = case when :s = 'error' then '{}'::jsonb end
+           where key = 'R2'""",
+        s=state,
+    )
+    execute("update v2_runs set status = 'failed' where run_id = 'R2'")
+    assert how_far() == (3, 1, 1, 0, 0, 1, False)
+
+
+def test_a_run_whose_dossier_was_deleted_is_no_longer_on_its_way(setting):
+    setting(batch_strategy="run")
+    publish(register("R1"))
+    publish(register("R2"))
+    execute("delete from dossiers where run_id = 'R2'")
+    release_due_dossiers()
+    assert how_far() == (1, 1, 0, 0, 0, 0, True)
+    publish("R2", republish=True)
+    assert how_far() == (2, 2, 0, 0, 0, 0, True)
+
+
 def test_a_cancelled_publish_leaves_and_comes_back_when_it_is_asked_for_again(setting):
     setting(batch_strategy="run")
     publish(register("R1"))
@@ -178,6 +228,33 @@ def test_a_cancelled_publish_leaves_and_comes_back_when_it_is_asked_for_again(se
     assert all_batches() == {today(): ("processing", 2, 1)}
     publish("R2")
     assert all_batches() == {today(): ("complete", 2, 2)}
+
+
+def test_a_cancelled_publish_comes_back_when_it_is_retried(setting):
+    setting(batch_strategy="run")
+    publish(register("R1"))
+    accept(register("R2"))
+    cancel("R2")
+    retry("R2")
+    assert all_batches() == {today(): ("processing", 2, 1)}
+
+
+def test_by_run_a_run_whose_client_is_corrected_leaves_the_other_clients_batch(setting):
+    setting(batch_strategy="run")
+    register("R1")
+    assert all_batches() == {today(): ("pending", 1, 0)}
+    register("R1", LAKESHORE)
+    publish("R1")
+    assert all_batches() == {today(): ("complete", 0, 0)}
+    assert all_batches(LAKESHORE) == {today(): ("complete", 1, 1)}
+
+
+def test_by_run_a_dossier_of_a_client_that_was_mapped_elsewhere_meanwhile_is_in_no_other_clients_batch(setting):
+    setting(batch_strategy="run")
+    register("R1")
+    execute("update v2_clients set production_client_id = :p where client_id = 'CLT_NORTHWIND_001'", p=LAKESHORE)
+    publish("R1")
+    assert all_batches(LAKESHORE) == {today(): ("complete", 1, 1)}
 
 
 def test_archived_and_superseded_dossiers_go_on_counting_as_completed(setting):

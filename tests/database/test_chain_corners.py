@@ -133,3 +133,19 @@ def test_a_v1_dossier_that_is_held_before_its_moment_does_not_appear_at_it():
         desk.hold(session, dossier_id, "the tests")
     days_pass(2)
     assert read_by(NORTHWIND) == {}
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["amid its chain", "at its beginning"])
+def test_one_that_was_replaced_keeps_its_place_when_it_is_republished_as_it_was_sent(links):
+    if links:
+        publish(register("A"), supersede="auto")
+    publish(register("B"), supersede="auto")
+    publish(register("C"), supersede="auto")
+    again = publish("B", supersede="auto", republish=True)
+    assert again.state == JobState.DONE
+    assert ("supersede_kept" in {warning["code"] for warning in again.warnings}) is not links
+    assert older_of("B") == (dossier_id_of("A") if links else None)
+    assert (dossier("B").status, dossier("B").superseded_by_dossier_id) == ("superseded", dossier_id_of("C"))
+    assert publish("B", supersede="none", republish=True).error["code"] == "dossier_not_ready", (
+        "that would move it"
+    )

@@ -138,6 +138,20 @@ def test_a_publish_waits_for_the_older_run_that_is_still_on_its_way_and_goes_on_
     assert dossier("A").superseded_by_dossier_id == dossier_id_of("B")
 
 
+def test_a_publish_that_has_waited_for_its_outputs_waits_for_the_older_run_as_long_as_any():
+    publish(register("A", without=(LATE,)))
+    publish(register("B", without=(LATE,)), supersedes_run_id="A")
+    for looks in (1, 2):
+        execute("update jobs set waiting_since = waiting_since - interval '9 min' where key = 'B'")
+        complete("B")
+        execute("update jobs set run_at = now() where key = 'B'")
+        list(drain())
+        assert (job_of("B").state, job_of("B").error["code"]) == (JobState.WAITING, "supersede_pending"), looks
+    execute("update jobs set waiting_since = waiting_since - interval '2 min', run_at = now() where key = 'B'")
+    list(drain())
+    assert job_of("B").state == JobState.ERROR
+
+
 def test_a_publish_whose_older_run_never_comes_ends_in_error_and_can_be_tried_again(setting):
     publish(register("A", without=(LATE,)))
     setting(outputs_deadline=0)

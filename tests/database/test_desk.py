@@ -1,5 +1,6 @@
 """What somebody decides by hand about a dossier's release: what readers see then, and what is recorded of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import partial
@@ -27,7 +28,9 @@ from tests.database.publishing import (
     query,
     register,
     seen_by,
+    somebody_waits,
 )
+from tests.system.waiting import wait_until
 from worker import db
 from worker.calendar import desk
 from worker.calendar.moments import moment_of
@@ -239,7 +242,26 @@ def test_a_decision_begun_before_a_release_and_taken_after_it_finds_the_dossier_
     assert [event[0] for event in events("R1")].count("released") == 1
 
 
-def test_a_publish_again_on_a_later_day_does_not_take_back_what_was_released_meanwhile(monkeypatch):
+def test_a_release_waits_for_a_publish_again_and_then_shows_what_came_of_it(monkeypatch):
+    day = scheduled("R1")
+    job_id = accept("R1", release_date=day + timedelta(days=30), republish=True)
+    releases = []
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def meanwhile(run_input):
+            releases.append(pool.submit(by_hand, "release_now", "R1"))
+            wait_until(somebody_waits, "the release to wait")
+            return assemble(run_input)
+
+        monkeypatch.setattr("tasks.publish.assemble", meanwhile)
+        publish_run(job_id=str(job_id))
+        releases[0].result()
+    assert seen_by(NORTHWIND) == ["R1"]
+    assert [event[0] for event in events("R1")] == ["scheduled", "scheduled", "released"]
+
+
+def test_behind_that_lock_a_publish_on_a_later_day_does_not_take_back_what_was_released_meanwhile(monkeypatch):
     day = scheduled("R1")
     job_id = accept("R1", release_date=day + timedelta(days=30), republish=True)
 
@@ -247,11 +269,32 @@ def test_a_publish_again_on_a_later_day_does_not_take_back_what_was_released_mea
         by_hand("release_now", "R1")
         return assemble(run_input)
 
+    monkeypatch.setattr("tasks.publish.hold_dossier", lambda *_: None)
     monkeypatch.setattr("tasks.publish.assemble", meanwhile)
     with suppress(JobFailed):
         publish_run(job_id=str(job_id))
     assert seen_by(NORTHWIND) == ["R1"]
     assert [event[0] for event in events("R1")] == ["scheduled", "released"]
+
+
+def test_a_tick_in_the_middle_of_a_publish_again_shows_what_it_links_to_as_replaced(monkeypatch):
+    publish(register("OLD"))
+    scheduled("R1")
+    job_id = accept("R1", supersedes_run_id="OLD", republish=True)
+
+    def meanwhile(run_input):
+        list(release_due())
+        return assemble(run_input)
+
+    execute(
+        "update dossiers set release_date = '2026-01-20', release_at = :at where run_id = 'R1'",
+        at=moment_of(date(2026, 1, 20), time(7), TORONTO),
+    )
+    monkeypatch.setattr("tasks.publish.assemble", meanwhile)
+    publish_run(job_id=str(job_id))
+    list(release_due())
+    assert seen_by(NORTHWIND) == ["OLD", "R1"]
+    assert one("select status from dossiers where run_id = 'OLD'").status == "superseded"
 
 
 def test_a_hold_and_a_tick_at_the_same_time_leave_it_either_seen_or_held():

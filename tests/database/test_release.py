@@ -4,9 +4,10 @@ from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from models.values import dossier_id_of
+from tests.database.asked import asked
 from tests.database.publishing import (
     LAKESHORE,
     NORTHWIND,
@@ -243,19 +244,12 @@ def test_looking_for_what_is_due_reads_the_calendars_index_and_not_the_table():
     add_many(5000, released="now()")
     add_many(20, prefix="due")
     execute("analyze")
-    asked = []
-
-    def listen(connection, cursor, statement, parameters, context, executemany):
-        if statement.startswith("SELECT"):
-            asked.append((statement, parameters))
-
-    event.listen(db.engine(), "before_cursor_execute", listen)
-    with db.transaction() as session:
-        assert release.something_is_due(session)
-    assert tick() == [20]
-    event.remove(db.engine(), "before_cursor_execute", listen)
+    with asked() as found:
+        with db.transaction() as session:
+            assert release.something_is_due(session)
+        assert tick() == [20]
     plans = []
-    for statement, parameters in asked:
+    for statement, parameters in (sent for sent in found if sent[0].startswith("SELECT")):
         with db.engine().begin() as connection:
             rows = connection.exec_driver_sql(f"explain {statement}", parameters).scalars()
             plans.append("\n".join(rows))

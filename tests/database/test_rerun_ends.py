@@ -7,7 +7,6 @@ from tasks.rerun import trigger_rerun
 from tests.database.companies import dossier, execute, publish, register
 from tests.database.rerunning import (
     HOOK,
-    RUN,
     add_v2,
     ask,
     job_of,
@@ -17,18 +16,10 @@ from tests.database.rerunning import (
     started,
     time_passes,
 )
-from tests.makecom import SCENARIO, TOKEN, standing_in
-from worker import db, jobs, makecom, reruns
+from tests.makecom import RUN, SCENARIO, TOKEN, standing_in
+from worker import db, inbox, jobs, makecom, reruns
 from worker.drain import drain
 from worker.settings import settings
-
-
-@pytest.fixture
-def make(setting):
-    """Make.com, set up for the mode `api`."""
-    with standing_in() as server:
-        setting(make_mode="api", make_url=server.url, make_token=TOKEN, make_scenario_id=SCENARIO)
-        yield server
 
 
 @pytest.fixture
@@ -108,6 +99,33 @@ def test_a_refused_connection_is_tried_again_until_it_is_told(v2, setting):
         assert (now_is(rerun).status, len(server.to(RUN))) == ("triggered", 1)
 
 
+def test_where_a_proxy_lets_nothing_through_it_is_tried_again_until_it_is_told(make, v2, setting, monkeypatch):
+    setting(make_mode="webhook", make_webhook_url="https://hook.example/x")
+    monkeypatch.setenv("HTTPS_PROXY", make.url)  # which knows no CONNECT
+    rerun = started(v2)
+    assert (now_is(rerun).status, job_of(rerun).error["code"]) == ("requested", "make_unreachable")
+    setting(make_webhook_url=make.url + HOOK)
+    look_again()
+    assert (now_is(rerun).status, len(make.to(HOOK))) == ("triggered", 1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"make_url": "https://make.example:port"},
+        {"make_url": "https://make..example"},
+        {"make_token": "töken"},
+        {"make_mode": "webhook", "make_webhook_url": "https://make.example:port/hook"},
+    ],
+)
+def test_where_no_request_can_be_made_of_the_settings_the_rerun_fails_at_once(make, v2, setting, settings):
+    setting(**settings)
+    found = now_is(started(v2))
+    assert (found.status, found.error.code, found.done) == ("failed", "rerun_failed", True)
+    assert "Make.com was not asked" in found.error.detail
+    assert make.seen == []
+
+
 def test_where_make_com_never_takes_it_the_rerun_fails(make, v2, setting):
     setting(max_attempts=2)
     make.fault(RUN, "status", status=503, times=9)
@@ -128,6 +146,17 @@ def test_the_retry_of_a_failed_reruns_job_starts_no_pipeline_that_nobody_waits_f
     retry(rerun)
     assert len(make.executions) == 1
     assert now_is(another).status == "triggered"
+
+
+def test_a_rerun_whose_job_is_cancelled_has_failed_and_another_may_be_asked_for(make, v2):
+    rerun = started(v2)
+    with db.transaction() as session:
+        inbox.cancel(session, job_of(rerun).id)
+    assert (now_is(rerun).status, now_is(rerun).error.code) == ("failed", "rerun_failed")
+    another = started(v2)
+    assert another.id != rerun.id
+    play_pipeline(rerun)
+    assert now_is(rerun).status == "published", "what Make.com publishes all the same counts"
 
 
 @pytest.mark.parametrize(("status", "text"), [(400, "Validation failed"), (403, "No"), (404, "No such scenario")])

@@ -19,21 +19,14 @@ from tests.database.companies import (
     register,
 )
 from tests.database.publishing import at_once, everything, one
-from tests.database.rerunning import HOOK, RUN, SEED, add_v2, ask, job_of, now_is, play_pipeline, started
-from tests.makecom import SCENARIO, TOKEN, standing_in
+from tests.database.rerunning import HOOK, SEED, add_v2, ask, job_of, now_is, play_pipeline, started
+from tests.makecom import RUN, TOKEN
+from worker import reruns
 from worker.drain import drain
 from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, ColumnlineError
 from worker.make_errors import RerunUnavailable
 
 pytestmark = pytest.mark.usefixtures("clients")
-
-
-@pytest.fixture
-def make(setting):
-    """Make.com, set up for the mode `api`."""
-    with standing_in() as server:
-        setting(make_mode="api", make_url=server.url, make_token=TOKEN, make_scenario_id=SCENARIO)
-        yield server
 
 
 @pytest.fixture
@@ -174,6 +167,50 @@ def test_eight_presses_at_once_are_one_rerun_and_one_request(make, v2):
     assert len(make.to(RUN)) == len(query("select 1 from reruns")) == 1
 
 
+def test_one_that_ended_while_another_was_asked_for_does_not_stand_in_its_way(make, v2, monkeypatch):
+    first, look, times = ask(v2), reruns._open, []
+
+    def ends_meanwhile(session, dossier_id):
+        times.append(look(session, dossier_id))
+        if len(times) == 1:
+            return None  # a second press, which looked just before the first
+        execute("update reruns set state = 'failed', ended_at = now() where id = :id", id=first.id)
+        return look(session, dossier_id)
+
+    monkeypatch.setattr(reruns, "_open", ends_meanwhile)
+    second = ask(v2)
+    assert (times[0].id, second.state) == (first.id, "requested")
+    assert second.id != first.id
+
+
+def lead_elsewhere():
+    """Map the v2 client of the runs to another client of the app."""
+    to = "update v2_clients set production_client_id = :p where client_id = :c"
+    execute(to, p=PRODUCTION[LAKESHORE], c=NORTHWIND)
+
+
+def test_it_runs_for_a_client_that_leads_to_the_dossiers_and_not_for_one_that_led_there_once(make, v2):
+    lead_elsewhere()
+    with pytest.raises(ClientUnmapped):
+        ask(v2)
+
+
+def test_a_rerun_whose_client_was_mapped_elsewhere_meanwhile_replaces_nothing_of_the_others(make, v2):
+    rerun = started(v2)
+    lead_elsewhere()
+    job = publish(register(rerun.run_id))
+    assert (job.state, job.error["code"]) == ("error", "supersede_other_client")
+    assert dossier("R1").superseded_by_dossier_id is None
+
+
+def test_a_rerun_replaces_its_dossier_also_where_the_scenario_always_says_auto(make, v2):
+    rerun = started(v2)
+    job = publish(register(rerun.run_id, "another-name.example"), supersede="auto")
+    assert job.state == "done", job.error
+    assert dossier(rerun.run_id).supersedes_dossier_id == v2
+    assert dossier("R1").status == "superseded"
+
+
 def test_after_its_end_another_may_be_asked_for(make, v2):
     make.fault(RUN, "status", status=400)
     failed = started(v2)
@@ -188,8 +225,9 @@ def test_the_command_line_asks_and_says_that_one_is_open(make, v2):
     assert f"open already. Its run is {asked['run_id']}" in " ".join(shown(columnline("rerun", v2)).split())
 
 
-def test_not_set_up_it_is_unavailable_and_nothing_is_written(v2, setting):
-    setting(make_mode="api")
+@pytest.mark.parametrize("rest", [{}, {"make_url": "", "make_token": "", "make_scenario_id": ""}])
+def test_not_set_up_it_is_unavailable_and_nothing_is_written(v2, setting, rest):
+    setting(make_mode="api", **rest)
     before = everything()
     with pytest.raises(RerunUnavailable, match="COLUMNLINE_MAKE_URL, COLUMNLINE_MAKE_TOKEN"):
         ask(v2)

@@ -4,13 +4,13 @@ A link is made when the newer dossier is published and takes effect when it is r
 the older one as it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import idna
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models.domain_name import company_key
@@ -77,7 +77,7 @@ def named(
             "one.",
             field=field,
         )
-    successor = successor_of(session, found.id, but=newer.id)
+    successor = successor_of(session, found.id, but={newer.id})
     if successor is not None:
         raise SupersedeTaken(
             f"Dossier {found.id} already has a successor, {successor}. Supersede that one, or archive it before "
@@ -105,20 +105,40 @@ def newest(session: Session, newer: Newer, *, lock: bool = True) -> UUID | None:
         )
         if older is None or not lock:
             return older
-        session.execute(select(Dossier.id).where(Dossier.id == older).with_for_update(key_share=True))
-        if successor_of(session, older, but=newer.id) is None:
+        # Whoever held it may have archived it, or have put another before it.
+        still = select(Dossier.id).where(Dossier.id == older, Dossier.status == DossierStatus.READY)
+        found = session.scalar(still.with_for_update(key_share=True))
+        if found is not None and successor_of(session, found, but={newer.id}) is None:
             return older
     return None  # somebody names each of them as it is found: theirs are the successors then
 
 
-def newest_after(session: Session, newer: Newer, dossier_id: UUID, *, lock: bool = True) -> UUID | None:
-    """The dossier itself, or the last of those that replaced it since, or are to: what its rerun replaces."""
+def newest_after(
+    session: Session, newer: Newer, dossier_id: UUID, *, but: Collection[UUID] = (), lock: bool = True
+) -> UUID | None:
+    """The dossier itself, or the last of those that replaced it since, or are to: what its rerun replaces.
+
+    Args:
+        session: the transaction that will write the link.
+        newer: the dossier that is to replace it.
+        dossier_id: where its chain is entered.
+        but: others that are to be linked anew, and so count as no successors.
+        lock: False to look only.
+
+    Raises:
+        SupersedeOtherClient: it is another client's.
+    """
     older: UUID | None = dossier_id
     for _ in range(_MOST):
-        if lock:
-            session.execute(select(Dossier.id).where(Dossier.id == older).with_for_update(key_share=True))
+        statement = select(Dossier.client_id).where(Dossier.id == older)
+        whose = session.scalar(statement.with_for_update(key_share=True) if lock else statement)
         assert older is not None
-        successor = successor_of(session, older, but=newer.id)
+        if whose != newer.client_id:
+            raise SupersedeOtherClient(
+                f"Dossier {older} belongs to another client than the run that is to replace it. Nothing was "
+                "linked. Check to which client the run's leads."
+            )
+        successor = successor_of(session, older, but={newer.id, *but})
         if successor is None:
             return older
         older = successor
@@ -134,14 +154,14 @@ def ancestors(session: Session, dossier_id: UUID) -> list[UUID]:
     return list(session.scalars(select(older.c.id).where(older.c.id.is_not(None))))
 
 
-def successor_of(session: Session, dossier_id: UUID, *, but: UUID | None = None) -> UUID | None:
-    """The dossier that replaces this one, or is to; None where there is none other than `but`."""
+def successor_of(session: Session, dossier_id: UUID, *, but: Collection[UUID] = ()) -> UUID | None:
+    """The dossier that replaces this one, or is to; None where there is none but those of `but`."""
     successor: UUID | None = session.scalar(
         select(func.coalesce(_newer_than(Dossier.id, but), Dossier.superseded_by_dossier_id)).where(
             Dossier.id == dossier_id
         )
     )
-    return None if successor == but else successor
+    return None if successor in but else successor
 
 
 def summary(session: Session, dossier_id: UUID | None) -> dict[str, Any] | None:
@@ -151,23 +171,33 @@ def summary(session: Session, dossier_id: UUID | None) -> dict[str, Any] | None:
     return None if row is None else {**row, "id": str(row["id"])}
 
 
-def unlink(session: Session, dossier_id: UUID) -> None:
-    """Take a dossier that readers never saw out of its chain: its successor replaces its predecessor instead."""
-    older = session.scalar(select(Dossier.supersedes_dossier_id).where(Dossier.id == dossier_id))
-    for which, value in ((Dossier.id == dossier_id, None), (Dossier.supersedes_dossier_id == dossier_id, older)):
-        session.execute(
-            update(Dossier)
-            .where(which)
-            .values(supersedes_dossier_id=value)
-            .execution_options(synchronize_session=False)
-        )
+def unlink(session: Session, dossier_id: UUID) -> UUID | None:
+    """Take a dossier that readers never saw out of its chain: its successor replaces its predecessor instead.
+
+    Returns:
+        The predecessor.
+    """
+    older: UUID | None = session.scalar(select(Dossier.supersedes_dossier_id).where(Dossier.id == dossier_id))
+    link(session, Dossier.id == dossier_id, None)
+    link(session, Dossier.supersedes_dossier_id == dossier_id, older)
+    return older
 
 
-def _newer_than(older: Any, but: UUID | None) -> Any:
+def link(session: Session, which: ColumnElement[bool], older: UUID | None) -> None:
+    """Write which older dossier these dossiers are to replace; None: none."""
+    session.execute(
+        update(Dossier)
+        .where(which)
+        .values(supersedes_dossier_id=older)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _newer_than(older: Any, but: Collection[UUID]) -> Any:
     newer = aliased(Dossier)
     return (
         select(newer.id)
-        .where(newer.supersedes_dossier_id == older, newer.id.is_distinct_from(but))
+        .where(newer.supersedes_dossier_id == older, newer.id.not_in(but))
         .limit(1)
         .scalar_subquery()
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.calendar import CalendarAction
 from models.orders import ReleaseAsked
 from models.production import Dossier, DossierStatus
-from worker.calendar import chain
+from worker.calendar import chain, gaps
 from worker.calendar.release import note, show
 from worker.calendar.slots import Place, place
 from worker.clients import clock_of
@@ -96,7 +96,7 @@ def archive(session: Session, dossier_id: UUID, asked_by: str) -> bool:
         raise _not_ready(row)
     before = (row["release_date"], row["release_at"])
     if not row["seen"]:
-        chain.unlink(session, dossier_id)
+        gaps.reopen(session, chain.unlink(session, dossier_id))
         _put(session, dossier_id, Place())
     session.execute(
         update(Dossier)

@@ -1,13 +1,13 @@
 """From a client's local day to a moment: pure, and the same on every server."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timezone
 from zoneinfo import ZoneInfo
 
 
-def zone(name: str) -> ZoneInfo:
+def zone(name: str | None) -> ZoneInfo:
     """The time zone of that name; UTC where there is none: V1 never checked the column."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name or "UTC")
     except (ValueError, LookupError, OSError):  # an odd name, an unknown one, a directory's
         return ZoneInfo("UTC")
 
@@ -24,3 +24,11 @@ def moment_of(day: date, at: time, where: ZoneInfo) -> datetime:
 def day_of(asked: date | datetime, where: ZoneInfo) -> date:
     """The day that was asked for. A moment is read there: Make.com sends the user's midnight in UTC."""
     return asked.astimezone(where).date() if isinstance(asked, datetime) else asked
+
+
+def local(moment: datetime, where: ZoneInfo | timezone) -> datetime:
+    """The moment by the clocks there; as it is where there would be no such date (V1 has the year 9999)."""
+    try:
+        return moment.astimezone(where)
+    except OverflowError:
+        return moment

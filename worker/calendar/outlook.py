@@ -16,9 +16,9 @@ from sqlalchemy.types import Uuid
 from models.production import SCHEDULED, Client, Dossier
 from worker import paging
 from worker.calendar.slots import taken_slots
+from worker.choices import ClientMapping
 from worker.clients import clock_of
 from worker.errors import DripUnavailable
-from worker.settings import ClientMapping
 
 FREE_SLOTS = 10
 

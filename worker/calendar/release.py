@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Uuid
 
+from models.base import table_of
 from models.calendar import CalendarAction, CalendarEvent
 from models.production import SCHEDULED, Dossier
 from worker import db, logs
@@ -124,14 +125,18 @@ def note(
     before: tuple[date | None, datetime | None] = (None, None),
 ) -> None:
     """Record what was decided: the release's day and moment as they are now, and as they were before."""
-    session.execute(
-        insert(CalendarEvent).values(
-            dossier_id=dossier_id,
-            action=action,
-            asked_by=asked_by,
-            release_date=now[0],
-            release_at=now[1],
-            previous_date=before[0],
-            previous_at=before[1],
-        )
+    session.connection().execute(
+        _NOTE,
+        {
+            "dossier_id": dossier_id,
+            "action": action,
+            "asked_by": asked_by,
+            "release_date": now[0],
+            "release_at": now[1],
+            "previous_date": before[0],
+            "previous_at": before[1],
+        },
     )
+
+
+_NOTE = insert(table_of(CalendarEvent))
