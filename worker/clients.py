@@ -15,8 +15,8 @@ from models.pipeline import V2Client, V2Run
 from models.production import Client
 from worker.calendar.drip import Drip, read_drip
 from worker.calendar.moments import moment_of, zone
+from worker.choices import ClientMapping
 from worker.errors import ClientNotFound, DripUnavailable
-from worker.settings import ClientMapping
 
 
 def is_production_client(mapping: ClientMapping) -> ColumnElement[bool]:

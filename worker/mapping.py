@@ -16,13 +16,15 @@ from models.jobs import Job, JobState
 from models.pipeline import V2Client
 from models.production import Client
 from worker import turns
+from worker.choices import ClientMapping
 from worker.clients import is_production_client, no_v2_client
 from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, Validation
-from worker.settings import ClientMapping, Settings
+from worker.settings import Settings
 
 CURED = (ClientUnmapped.code, ClientAmbiguous.code)
 """What jobs are held for until a mapping is set."""
 
+_AHEAD = timedelta(minutes=1)
 _CANDIDATES = 3
 _ALIKE = 60
 
@@ -137,13 +139,17 @@ def release_mapped(session: Session, config: Settings, v2_client_id: str | None 
     which = [Job.state == JobState.HELD, Job.held_reason.in_(CURED), leads_to_one]
     if v2_client_id is not None:
         which.append(Job.client_id == v2_client_id)
+    later = func.row_number().over(order_by=(Job.created_at.desc(), Job.id.desc())) * timedelta(microseconds=1)
+    # In the order they came, and before what came last; due for a minute only, or alarms would tell of days.
+    run_at = func.greatest(Job.created_at, func.now() - _AHEAD - later)
+    placed = select(Job.id, run_at.label("run_at")).where(*which).cte("placed")
     statement = (
         update(Job)
-        .where(*which)
+        .where(Job.id == placed.c.id, Job.state == JobState.HELD)
         .values(
             state=JobState.QUEUED,
             epoch=Job.epoch + 1,
-            run_at=Job.created_at,  # due since then: the sweep rings in this order
+            run_at=placed.c.run_at,
             deadline_at=func.now() + timedelta(seconds=config.job_deadline),
             held_reason=null(),
             error=null(),

@@ -234,3 +234,10 @@ def test_the_tables_are_unified_and_go_their_own_ways_again():
     assert "go their own ways again" in shown(clients("unify", "--undo"))
     assert told(clients("unify", "--undo", "--json")) == {"ok": True, "done": False, "changed": False}
     assert "not unified" in shown(clients("unify", "--undo"))
+
+
+def test_a_dry_run_of_going_their_own_ways_again_is_wrong_usage_and_undoes_nothing():
+    told(clients("unify", "--json"))
+    before = everything()
+    assert clients("unify", "--undo", "--dry-run").exit_code == 2
+    assert everything() == before

@@ -182,6 +182,23 @@ def test_of_two_v2_clients_of_one_client_a_change_that_the_other_has_not_is_a_co
     assert (both(), both(v2=SECOND)) == ((B, B), (B, B))
 
 
+def test_two_v2_clients_of_one_client_do_not_differ_by_how_a_number_is_written(siblings):
+    siblings("v2")
+    put("v2", {"v": 2.0})
+    put("v2", B, client=SECOND)
+    report = sync()
+    assert (report.copied, report.conflicts) == (2, 0)
+    assert (both(), both(v2=SECOND)) == ((B, B), (B, B))
+
+
+def test_of_two_v2_clients_of_one_client_a_value_that_only_one_has_lost_is_a_conflict(siblings):
+    siblings("v2")
+    put("v2", None, client=SECOND)
+    report = sync()
+    assert found(report, client=SECOND) == [("conflict", "several v2 clients lead to this client, and differ")]
+    assert (report.copied, both()) == (0, (A, A))
+
+
 def test_a_change_of_the_client_flows_to_every_v2_client_of_it_that_has_not_changed(siblings):
     siblings("production")
     put("production", B)
@@ -201,6 +218,17 @@ def test_a_client_found_by_its_slug_is_synced_where_slugs_count(setting):
     setting(client_mapping="slug")
     sync()
     assert both(v2=SECOND, production=LAKESHORE) == (B, B)
+
+
+def test_a_slug_that_fits_two_clients_is_not_guessed_and_keeps_no_other_client_from_its_sync():
+    execute("alter table clients drop constraint clients_slug_key")
+    execute("insert into clients (name, slug) values ('Two', 'lakeshore-interiors')")
+    put("v2", B, client=SECOND)
+    put("v2", B)
+    assert sync().copied == 1
+    assert both() == (B, B)
+    assert both(v2=SECOND, production=LAKESHORE) == (B, None)
+    assert query("select 1 from config_sync_state where v2_client_id = :c", c=SECOND) == []
 
 
 def test_beat_syncs_and_says_so_in_the_history():

@@ -18,9 +18,11 @@ from tests.database.publishing import (
     query,
 )
 from worker import claims, db, inbox, mapping
+from worker.choices import ClientMapping
+from worker.doctor.work import LATE
 from worker.drain import drain
 from worker.errors import ClientAmbiguous, ClientNotFound, Validation
-from worker.settings import ClientMapping, settings
+from worker.settings import settings
 from worker.sweep import sweep
 
 UNMAPPED = "CLT_UNMAPPED_001"
@@ -129,6 +131,29 @@ def test_a_mapping_by_plain_sql_is_noticed_by_the_sweep():
     assert work_off() == ["B", "A"]
 
 
+def test_a_run_that_is_held_for_a_client_goes_on_once_it_turns_out_to_be_anothers():
+    accept_run("A")
+    work_off()
+    sweep()
+    assert job_of("A").state == JobState.HELD
+    with db.transaction() as session:
+        inbox.register_run(session, "A", {"client_id": "CLT_LAKESHORE_001"})
+    sweep()
+    assert work_off() == ["A"]
+    assert dossier("A").client_id == LAKESHORE
+
+
+def test_a_run_whose_client_turns_out_to_be_an_unmapped_one_is_held_for_that_one_and_not_looked_at_again():
+    accept_run("A", client="CLT_LAKESHORE_001")
+    with db.transaction() as session:
+        inbox.register_run(session, "A", {"client_id": UNMAPPED})
+    work_off()
+    for _ in range(2):
+        sweep()
+    assert work_off() == []
+    assert (job_of("A").state, job_of("A").client_id) == (JobState.HELD, UNMAPPED)
+
+
 def test_a_production_client_that_gets_the_slug_is_noticed_by_the_sweep_where_slugs_count(setting):
     add_v2("CLT_SLUG", slug="late")
     accept_run("RUN", "CLT_SLUG")
@@ -164,6 +189,25 @@ def test_a_job_that_was_held_for_days_is_not_at_its_deadline_and_keeps_its_place
     assert job.deadline_at - one("select now() as now").now > timedelta(hours=23)
     assert (job.state, job.held_reason, job.error) == (JobState.QUEUED, None, None)
     assert work_off() == ["OLD", "NEW"]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_jobs_that_were_held_for_days_are_due_since_they_go_on_and_in_the_order_they_came(by_hand):
+    runs = [f"RUN_{number}" for number in (7, 3, 9, 1)]
+    for run_id in runs:
+        accept_run(run_id)
+    work_off()
+    for days, run_id in enumerate(reversed(runs[:3]), 1):
+        execute(f"update jobs set created_at = created_at - interval '{days} days' where key = :r", r=run_id)
+    if by_hand:
+        lead(**BY_ID)
+    else:
+        execute("update v2_clients set production_client_id = :p where client_id = :c", p=LAKESHORE, c=UNMAPPED)
+        sweep()
+    due = [job_of(run_id).run_at for run_id in runs]
+    assert due == sorted(set(due))
+    assert one("select now() as now").now - due[0] < timedelta(seconds=LATE / 2), "nothing was late"
+    assert work_off() == runs
 
 
 def test_a_mapping_that_comes_while_a_run_is_being_held_is_noticed_by_the_next_sweep(monkeypatch):

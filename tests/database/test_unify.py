@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from tests.database.publishing import LAKESHORE, NORTHWIND, execute, one, query
 from tests.database.sides import SECOND, V2, A, B, C, both, put, sync
 from worker import db, migrate
+from worker.choices import ClientMapping
 from worker.config import unify as unifying
 from worker.config.unify import is_unified
-from worker.settings import ClientMapping
 
 THIRD = "CLT_UNMAPPED_001"
 UPSERT = """
@@ -145,6 +145,22 @@ def test_a_role_that_may_only_update_one_of_the_tables_writes_to_both(table, whi
     assert everywhere() == (B, B, B)
 
 
+@pytest.mark.parametrize("function", ["columnline_to_clients", "columnline_to_v2_clients"])
+def test_a_role_cannot_have_a_table_of_its_own_write_to_ours(function):
+    unify()
+    with db.transaction() as session:
+        for statement in (
+            "create role test_stranger",
+            "set local role test_stranger",
+            "create temporary table mine (client_id text)",
+        ):
+            session.execute(text(statement))
+        trigger = f"create trigger mine after insert on mine for each row execute function {function}()"
+        with pytest.raises(ProgrammingError, match="permission denied for function"), session.begin_nested():
+            session.execute(text(trigger))
+        session.rollback()
+
+
 @pytest.mark.parametrize("how", ["insert", "mapping"])
 def test_a_v2_client_that_is_led_there_later_fills_gaps_on_both_sides_and_overwrites_nothing(how):
     put("production", A)
@@ -238,6 +254,50 @@ def test_going_back_keeps_every_value_and_lets_both_go_their_own_ways():
     put("v2", C)
     put("v2", C, client=SECOND)
     assert unify().done is True
+
+
+@pytest.mark.parametrize(
+    ("side", "value", "ends"), [("v2", C, (C, C)), ("v2", A, (A, A)), ("production", A, (B, A))]
+)
+def test_after_going_back_a_sync_goes_by_what_both_sides_held_then(setting, side, value, ends):
+    setting(config_owner="v2")
+    for where in ("v2", "production"):
+        put(where, A)
+    put("v2", A, client=SECOND)
+    sync()
+    unify()
+    upsert(V2, B)
+    undo()
+    put(side, value)
+    if side == "v2":
+        put(side, value, client=SECOND)
+    sync()
+    assert both() == ends
+
+
+def test_what_an_earlier_version_left_open_is_closed_by_unifying_again():
+    unify()
+    execute("grant execute on function columnline_to_clients(), columnline_to_v2_clients() to public")
+    unify()
+    assert query(
+        "select has_function_privilege('public', 'columnline_to_clients()', 'execute') as one, "
+        "has_function_privilege('public', 'columnline_to_v2_clients()', 'execute') as other"
+    ) == [{"one": False, "other": False}]
+
+
+def test_going_back_settles_nothing_that_differs():
+    put("production", A)
+    unify()
+    execute(
+        "insert into v2_clients (client_id, client_name, icp_config, production_client_id) "
+        "values ('CLT_NEW', 'New', cast(:v as jsonb), :p)",
+        v=json.dumps(B),
+        p=NORTHWIND,
+    )
+    assert sync().conflicts == 1
+    undo()
+    assert sync().conflicts == 1
+    assert both(v2="CLT_NEW") == (B, A)
 
 
 def test_once_unified_clients_owns_the_fields_whatever_the_settings_say(setting):

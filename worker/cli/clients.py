@@ -142,6 +142,8 @@ def unify(
     as_json: AsJson = False,
 ) -> None:
     """Let the app's table own the config fields; the pipeline's reads and writes as before."""
+    if undo and dry_run:
+        raise typer.BadParameter("--undo does not go with --dry-run: it keeps every value.")
     with reporting_errors(as_json=as_json):
         with db.transaction() as session:
             if undo:

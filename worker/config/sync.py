@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from models.config import CONFIG_FIELDS
 from models.pipeline import V2Client
+from worker.choices import ClientMapping, ConfigOwner
 from worker.clients import no_v2_client
-from worker.config.unify import is_unified
+from worker.config.unify import SIDES, is_unified
 from worker.errors import Validation
-from worker.settings import ClientMapping, ConfigOwner, Settings
+from worker.settings import Settings
 
 LOCK = 0x73796E63  # "sync": whoever holds it syncs
 SHOWN = 200
@@ -52,10 +53,11 @@ class SyncReport(BaseModel):
     differences: list[FieldDifference] = Field(default=[], description=f"the first {SHOWN}")
 
 
-_FIELDS = ", ".join(f"('{name}', nullif(v.{name}, 'null'), nullif(c.{name}, 'null'))" for name in CONFIG_FIELDS)
 _MAPPED = {
     ClientMapping.EXPLICIT: "c.id = v.production_client_id",
-    ClientMapping.SLUG: "c.id = v.production_client_id or (v.production_client_id is null and c.slug = v.slug)",
+    ClientMapping.SLUG: """c.id = coalesce(v.production_client_id, (
+    select (array_agg(id))[1] from clients where slug = v.slug having count(*) = 1
+  ))""",  # who is ambiguous leads nowhere
 }
 
 # What to do with each field: by the owner's side, by what was last agreed on, and by a side that somebody chose.
@@ -65,13 +67,14 @@ with pair as (
   select v.client_id as v2_client_id, c.id as client_id, f.field, f.v2, f.production,
     s.value as agreed, s.synced_at is not null and s.client_id is not distinct from c.id as known,
     case when s.client_id is not distinct from c.id then s.conflict_since end as conflict_since,
-    min(f.v2::text) over same is distinct from max(f.v2::text) over same
-      or count(f.v2) over same not in (0, count(*) over same) as siblings_differ
+    first_value(f.v2) over same is distinct from last_value(f.v2) over same as siblings_differ
   from v2_clients v
   join clients c on {mapped}
   cross join lateral (values {fields}) f (field, v2, production)
   left join config_sync_state s on s.v2_client_id = v.client_id and s.field = f.field
-  window same as (partition by c.id, f.field)
+  window same as (
+    partition by c.id, f.field order by f.v2 rows between unbounded preceding and unbounded following
+  )
 ),
 seen as (
   select *,
@@ -130,7 +133,7 @@ where s.client_id is distinct from excluded.client_id or s.value is distinct fro
 # Who edited a field between our reading and our writing is not overwritten, and the next sync looks again.
 _MISSED = f"""
 update config_sync s set action = 'missed'
-from v2_clients v, clients c, lateral (values {_FIELDS}) f (field, v2, production)
+from v2_clients v, clients c, lateral (values {SIDES}) f (field, v2, production)
 where v.client_id = s.v2_client_id and c.id = s.client_id and f.field = s.field
   and ((s.action = 'to_production' and f.production is distinct from s.v2)
     or (s.action = 'to_v2' and f.v2 is distinct from s.production))
@@ -199,7 +202,9 @@ def sync(
         )
     if not session.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
         return SyncReport(dry_run=dry_run, owner=owner, skipped="another sync is going on")
-    decide = _DECIDE.format(mapped=_MAPPED[config.client_mapping], fields=_FIELDS)
+    # Statistics may be of a day with ten clients; looping over ten thousand of them in each other takes minutes.
+    session.execute(text("set local enable_nestloop = off"))
+    decide = _DECIDE.format(mapped=_MAPPED[config.client_mapping], fields=SIDES)
     session.execute(text(decide), {"owner": owner, "only": only, "field": field, "take": take})
     report = _report(session, owner, dry_run=dry_run)
     if not dry_run:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models.config import CONFIG_FIELDS
-from worker.settings import ClientMapping
+from worker.choices import ClientMapping
 
 _TRIGGER = "columnline_unified"
 
@@ -57,6 +57,9 @@ begin
 end $body$
 """  # noqa: S608 - put together from constants
 
+# Else any role might have a table of its own call them, and so write to these two with our rights.
+_PRIVATE = "revoke all on function columnline_to_clients(), columnline_to_v2_clients() from public"
+
 _ON_V2 = f"""
 create trigger {_TRIGGER} after insert or update of production_client_id, {_FIELDS} on v2_clients
 for each row execute function columnline_to_clients()
@@ -66,6 +69,21 @@ _ON_CLIENTS = f"""
 create trigger {_TRIGGER} after update of {_FIELDS} on clients
 for each row execute function columnline_to_v2_clients()
 """
+
+SIDES = _each("('#', nullif(v.#, 'null'), nullif(c.#, 'null'))")
+"""What a v2 client `v` and a client `c` have: a row of field, v2 and production for each field."""
+
+# What they agreed on before they were unified says nothing of what is edited from now on.
+_AGREE = f"""
+insert into config_sync_state (v2_client_id, field, client_id, value, synced_at)
+select v.client_id, f.field, c.id, f.v2, now()
+from v2_clients v
+join clients c on c.id = v.production_client_id
+cross join lateral (values {SIDES}) f (field, v2, production)
+where f.v2 is not distinct from f.production
+on conflict (v2_client_id, field) do update
+set client_id = excluded.client_id, value = excluded.value, synced_at = excluded.synced_at, conflict_since = null
+"""  # noqa: S608 - put together from constants
 
 
 class UnifyReport(BaseModel):
@@ -90,6 +108,8 @@ def is_unified(session: Session) -> bool:
 def unify(session: Session, mapping: ClientMapping, *, dry_run: bool = False) -> UnifyReport:
     """Let `clients` own the config fields, if no value would be lost by it. Again, it changes nothing."""
     if is_unified(session):
+        if not dry_run:
+            session.connection().exec_driver_sql(_PRIVATE)  # an earlier version did not
         return UnifyReport(ok=True, dry_run=dry_run, done=True)
     session.execute(text("lock table clients, v2_clients in share row exclusive mode"))
     if is_unified(session):  # by somebody we waited for
@@ -101,7 +121,7 @@ def unify(session: Session, mapping: ClientMapping, *, dry_run: bool = False) ->
         if dry_run or in_the_way:
             attempt.rollback()
         else:
-            for statement in (_TO_CLIENTS, _TO_V2, _ON_V2, _ON_CLIENTS):
+            for statement in (_TO_CLIENTS, _TO_V2, _PRIVATE, _ON_V2, _ON_CLIENTS):
                 session.connection().exec_driver_sql(statement)
     return UnifyReport(
         ok=not in_the_way,
@@ -114,7 +134,7 @@ def unify(session: Session, mapping: ClientMapping, *, dry_run: bool = False) ->
 
 
 def undo(session: Session) -> bool:
-    """Let both tables go their own ways again; every value stays where it is.
+    """Let both tables go their own ways again; every value stays where it is, and a sync goes on from there.
 
     Returns:
         Whether they were unified.
@@ -126,6 +146,8 @@ def undo(session: Session) -> bool:
         "drop function if exists columnline_to_clients(), columnline_to_v2_clients()",
     ):
         session.execute(text(statement))
+    if was:
+        session.connection().exec_driver_sql(_AGREE)
     return was
 
 
