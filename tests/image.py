@@ -16,6 +16,7 @@ from typer.main import get_command
 from uvicorn.main import main as uvicorn_cli
 
 from worker.cli import app as columnline
+from worker.cli.lazy import LazyCommand
 
 ROOT = Path(__file__).parents[1]
 SECRETS = {"POSTGRES_PASSWORD": "some:p@ss/word", "FLOWER_BASIC_AUTH": "ops:secret"}
@@ -30,7 +31,14 @@ class MissingVariable(Exception):
 
 def compose(**variables):
     """The compose file's document, with variables filled in as Compose does it."""
-    return _interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text()), variables)
+    document = _interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text()), variables)
+    for service in document["services"].values():
+        environment = service.get("environment", {})
+        for name in [name for name, value in environment.items() if value is None]:
+            environment[name] = variables.get(name)  # passed through by its name alone
+            if environment[name] is None:
+                del environment[name]
+    return document
 
 
 def _interpolated(value, variables):
@@ -162,6 +170,7 @@ def parse_command(program, arguments):
             command = get_command(columnline)
             while isinstance(command, click.Group) or hasattr(command, "commands"):
                 command, arguments = command.commands[arguments[0]], arguments[1:]
+                command = command.load() if isinstance(command, LazyCommand) else command
         case "celery", ["-A", "worker", "flower", *options]:
             known = {name.replace("-", "_") for name in tornado_options}
             assert {option.removeprefix("--").partition("=")[0] for option in options} <= known

@@ -1,8 +1,10 @@
 """The image and the services are right, as far as reading can tell; tests/system/test_image.py runs them."""
 
+import asyncio
 import itertools
 import os
 import re
+import runpy
 import tomllib
 
 import click
@@ -10,6 +12,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tests.image import (
     ROOT,
@@ -32,12 +35,29 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVICES = compose(**SECRETS)["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 NAMES = sorted(SERVICES)
+OPTIONAL = {"prometheus", "grafana"}
+USERS = {"prom/prometheus": "nobody", "grafana/grafana": "grafana"}
+
+FIXED = {
+    "database_url",  # for what reads the database alone, where a default stands: tested by itself
+    "redis_url",  # the service here
+    "data_dir",  # the one place in the image that can be written to
+    "host",  # where the command has uvicorn listen
+    "port",  # as above; `ports` says where others find it
+}
+HOOKS = {"make_token", "make_webhook_url", "callback_secret", "webhook_secrets"}
+"""Secrets that only who calls Make.com, or is called by it, has to know."""
 
 DOCUMENTED = {
     "postgres": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"},  # the image's own page
+    "grafana/grafana": {
+        "GF_SECURITY_ADMIN_PASSWORD__FILE",  # Grafana: [security] admin_password, from a file
+        "GF_ANALYTICS_REPORTING_ENABLED",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES",
+    },
     "columnline": {
         "PGPASSWORD",  # libpq: the password where the URL holds none
-        "FORWARDED_ALLOW_IPS",  # uvicorn: whose X-Forwarded-Proto is believed
+        "FORWARDED_ALLOW_IPS",  # uvicorn: whose X-Forwarded-Proto and X-Forwarded-For are believed
         "FLOWER_BASIC_AUTH",  # Flower: its option basic_auth
         "PATH",
         "PYTHONPATH",
@@ -56,7 +76,16 @@ def published(service):
 
 
 def test_every_part_of_the_system_is_a_service():
-    assert set(SERVICES) == {"postgres", "redis", "migrate", "bridge", "worker", "beat", "flower"}
+    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {
+        "postgres",
+        "redis",
+        "migrate",
+        "bridge",
+        "worker",
+        "beat",
+        "flower",
+    }
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["metrics"]} == OPTIONAL
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,7 +104,6 @@ def test_a_service_has_a_health_check_unless_it_runs_once(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_service_can_change_nothing_but_its_own_data(name):
     service = SERVICES[name]
-    assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
     assert service["tmpfs"]
@@ -88,19 +116,26 @@ def test_a_service_can_change_nothing_but_its_own_data(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_service_is_read_only_unless_a_secret_from_the_environment_must_be_written_into_it(name):
+    kinds = [compose(**SECRETS)["secrets"][secret] for secret in SERVICES[name].get("secrets", [])]
+    assert SERVICES[name]["read_only"] is not any("environment" in kind for kind in kinds)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_service_does_not_run_as_root(name):
     if name in OURS:
         user = [instruction.text for instruction in final_stage() if instruction.word == "USER"][-1]
         assert int(user) >= 1000
         assert "user" not in OURS[name]
     else:
-        assert SERVICES[name]["user"] == image_of(SERVICES[name]), "the user that the image itself makes"
+        image = image_of(SERVICES[name])
+        assert SERVICES[name]["user"] == USERS.get(image, image), "the user that the image itself makes"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_service_is_reached_from_this_machine_alone(name):
     assert all(address == "127.0.0.1" for address, _, _ in published(SERVICES[name]))
-    assert bool(published(SERVICES[name])) == (name in {"bridge", "flower"})
+    assert bool(published(SERVICES[name])) == (name in {"bridge", "flower", *OPTIONAL})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,6 +163,21 @@ def test_the_settings_of_a_service_are_valid(name, monkeypatch):
     assert config.data_dir.is_relative_to(OURS[name]["tmpfs"][0])
 
 
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_setting_in_the_env_file_reaches_the_services_but_for_what_they_fix(name):
+    told = {env_name(field): f"as {field} says" for field in Settings.model_fields if field not in FIXED}
+    given = compose(**told, **SECRETS)["services"][name]["environment"]
+    secret = set() if name in {"bridge", "worker"} else {env_name(field) for field in HOOKS}
+    wanted = {variable: value for variable, value in told.items() if variable not in secret}
+    assert {variable: given[variable] for variable in given if variable in told} == wanted
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_what_the_container_fixes_cannot_be_changed_from_the_env_file(name):
+    told = {env_name(field): "elsewhere" for field in FIXED - {"database_url"}}
+    assert compose(**told, **SECRETS)["services"][name] == OURS[name]
+
+
 def test_who_reads_the_database_has_its_password_and_nobody_else():
     assert {name for name, service in OURS.items() if "PGPASSWORD" in service["environment"]} == {
         "migrate",
@@ -148,9 +198,14 @@ def test_a_password_that_is_not_set_is_asked_for_by_name(name):
 def test_no_password_is_written_in_the_files():
     written = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     values = itertools.chain.from_iterable(service.get("environment", {}).items() for service in written.values())
-    secret = [value for variable, value in values if re.search("PASSWORD|AUTH|SECRET|TOKEN", variable)]
+    secret = [(name, value) for name, value in values if re.search("PASSWORD|AUTH|SECRET|TOKEN", name)]
     assert secret
-    assert all(value.startswith("${") and ":?" in value for value in secret)
+    for name, value in secret:
+        if name.endswith("__FILE"):
+            assert value.startswith("/run/secrets/")
+        elif value is not None:  # else passed through by its name alone
+            assert value.startswith("${")
+            assert ":?" in value
     assert not re.search(r"://\w+:[^@/]+@", (ROOT / "docker-compose.yml").read_text())
 
 
@@ -175,6 +230,47 @@ def test_nobody_reads_the_database_before_it_is_there_and_migrated(name):
         assert needed["postgres"]["condition"] == "service_healthy"
     else:
         assert needed["migrate"]["condition"] == "service_completed_successfully"
+
+
+def test_what_watches_is_asked_for_and_gets_its_secrets_and_files_only_then():
+    document = compose(**SECRETS)
+    for name in OPTIONAL:
+        service = SERVICES[name]
+        assert {entry["source"] for entry in service["configs"]} <= set(document["configs"])
+        assert set(service["secrets"]) <= set(document["secrets"])
+    assert all((ROOT / entry["file"]).is_file() for entry in document["configs"].values())
+    assert {entry["environment"] for entry in document["secrets"].values()} == {"METRICS_KEY", "GRAFANA_PASSWORD"}
+    targets = {entry["source"]: entry["target"] for name in OPTIONAL for entry in SERVICES[name]["configs"]}
+    assert f"--config.file={targets['prometheus']}" in SERVICES["prometheus"]["command"]
+
+
+def client_behind(peer, *forwarded):
+    """Whom uvicorn takes for the caller of a bridge that `peer` connects to, with these X-Forwarded-For."""
+    seen = []
+
+    async def bridge(scope, *_):
+        seen.append(scope["client"][0])
+
+    trusted = SERVICES["bridge"]["environment"]["FORWARDED_ALLOW_IPS"]
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    scope = {"type": "http", "client": (peer, 1), "headers": headers}
+    asyncio.run(ProxyHeadersMiddleware(bridge, trusted)(scope, None, None))
+    return seen[0]
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "172.18.0.1", "10.1.2.3", "192.168.65.1", "fd00::1"])
+def test_the_proxy_says_who_calls_and_what_callers_say_of_themselves_is_not_believed(proxy):
+    assert client_behind(proxy, "203.0.113.9") == "203.0.113.9"
+    assert client_behind(proxy, "198.51.100.1, 203.0.113.9") == "203.0.113.9"
+    assert client_behind(proxy, "198.51.100.1", "203.0.113.9, 10.0.0.7") == "203.0.113.9"
+    assert client_behind("203.0.113.9", "198.51.100.1") == "203.0.113.9"
+
+
+def test_flower_asks_who_is_there_and_only_shows():
+    assert SERVICES["flower"]["environment"]["FLOWER_BASIC_AUTH"]
+    (conf,) = [word.partition("=")[2] for word in SERVICES["flower"]["command"] if word.startswith("--conf")]
+    module = runpy.run_path(str(ROOT / conf))
+    assert module["read_only"] is True
 
 
 def test_redis_throws_nothing_away():
@@ -227,7 +323,7 @@ def test_a_command_with_an_unknown_option_would_be_found():
 
 def test_images_are_pinned_to_a_major_version():
     for service in SERVICES.values():
-        assert re.search(r":\d", service["image"]), service["image"]
+        assert re.search(r":v?\d", service["image"]), service["image"]
     bases = {instruction.words[0] for instruction in dockerfile() if instruction.word == "FROM"}
     (base,) = bases  # what is built in one runs in the other
     version = re.fullmatch(r"python:(\d+\.\d+)-slim", base)[1]
