@@ -23,16 +23,14 @@ def send_callback(*, job_id: str, run_id: str = "") -> None:
         if attempt is None:
             return
         with transaction() as session:
-            found = attempt.store("load", session, callbacks.message, settings(), attempt.claim)
+            found = attempt.step("load", callbacks.message, session, settings(), attempt.claim)
         # No transaction is open while somebody else's server takes its time.
         status = (
             attempt.step("send", post, attempt.payload["url"], *found, settings().callback_hosts)
             if found
             else None
         )
-        with transaction() as session:
-            attempt.begin(session)
-            attempt.complete(session, {"http_status": status})
+        attempt.finish({"http_status": status})
 
 
 def _note_gone(session: Session, claim: Claim, error: ColumnlineError) -> Ending:

@@ -18,7 +18,9 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 TOKEN = "make-token"
 SCENARIO = 4711
 SECRET = "whsec_Y29sdW1ubGluZS10ZXN0cy1zZWNyZXQ="
-PATIENCE = 20
+PATIENCE = 60
+RUN = f"/api/v2/scenarios/{SCENARIO}/run"
+CALLBACK = "/callback"
 
 _RUN = re.compile(r"/api/v2/scenarios/(\d+)/run")
 _EXECUTION = re.compile(r"/api/v2/scenarios/(\d+)/executions/([\w-]+)")
@@ -29,8 +31,9 @@ class MakeCom(ThreadingHTTPServer):
     """The server: what it saw, what it is to do wrong, and the executions it started.
 
     Attributes:
-        seen: every request, as a dict of `method`, `path`, `headers` (names in lower case), `body` and, for a
-            callback, `verified`: whether its signature is good; None where it bears none.
+        seen: every request, as a dict of `method`, `path`, `headers` (names in lower case), `body`, `fault`: what
+            went wrong with it, if anything, a status or what was done, and, for a callback, `verified`: whether
+            its signature is good; None where it bears none.
         executions: each execution's answer by its id; a test changes it.
     """
 
@@ -60,6 +63,11 @@ class MakeCom(ThreadingHTTPServer):
             if found is not None:
                 found["times"] -= 1
             return found
+
+    def mend(self):
+        """Fail no more."""
+        with self._changed:
+            self._faults.clear()
 
     def note(self, entry):
         with self._changed:
@@ -113,11 +121,15 @@ class Handler(BaseHTTPRequestHandler):
         fault = None if path.startswith("/_") else self.server.due_fault(path)
         if fault and fault["do"] == "drop_unread":
             return
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length).decode()
+        if len(body.encode()) < length:
+            return  # whoever began to send it is gone
         if not path.startswith("/_"):
             headers = {name.lower(): value for name, value in self.headers.items()}
             entry = {"method": self.command, "path": self.path, "headers": headers, "body": body}
-            if path == "/callback":
+            entry["fault"] = fault and fault.get("status", fault["do"])
+            if path == CALLBACK:
                 entry["verified"] = self._verified(body, headers)
             self.server.note(entry)
         if fault is None:
@@ -153,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
             self._run(match[1], body)
         elif _HOOK.fullmatch(path):
             self._text(200 if _is_order(_json(body)) else 400, "Accepted")
-        elif path == "/callback":
+        elif path == CALLBACK:
             verified = self._verified(body, {name.lower(): value for name, value in self.headers.items()})
             self._text(401 if verified is False else 200, "Accepted")
         else:
@@ -218,7 +230,7 @@ class Handler(BaseHTTPRequestHandler):
 def standing_in(port=0, secret=SECRET):
     """The server in a thread, until the block ends."""
     server = MakeCom(port, secret)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield server
@@ -227,6 +239,18 @@ def standing_in(port=0, secret=SECRET):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def settings_for(url, secret=SECRET):
+    """The settings of a worker and a bridge to which the server at this address is Make.com."""
+    return {
+        "COLUMNLINE_MAKE_MODE": "api",
+        "COLUMNLINE_MAKE_URL": url,
+        "COLUMNLINE_MAKE_TOKEN": TOKEN,
+        "COLUMNLINE_MAKE_SCENARIO_ID": str(SCENARIO),
+        "COLUMNLINE_CALLBACK_HOSTS": "127.0.0.1",
+        "COLUMNLINE_CALLBACK_SECRET": secret,
+    }
 
 
 def _is_order(found):

@@ -1,10 +1,10 @@
 """Callbacks: tell a scenario how its publish ended, signed by Standard Webhooks, for hours if need be."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from standardwebhooks.webhooks import Webhook
@@ -60,7 +60,8 @@ def message(
     body = answer.model_dump_json().encode()
     headers: dict[bytes | str, bytes | str] = {"Content-Type": "application/json", "User-Agent": "columnline"}
     if config.callback_secret is not None:
-        now, message_id = datetime.now(UTC), f"msg_{callback.job_id.hex}"
+        # The database's clock, not ours: receivers refuse what was signed some minutes off their own time.
+        now, message_id = session.scalars(select(func.clock_timestamp())).one(), f"msg_{callback.job_id.hex}"
         secret, *_ = config.callback_secret.get_secret_value().split(",")
         headers |= {
             "Webhook-Id": message_id,

@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx2
 
+from worker.choices import MakeMode
 from worker.make_errors import MakeUnreachable, RerunFailed
-from worker.settings import MakeMode, Settings
+from worker.settings import Settings
 
 TIMEOUT = httpx2.Timeout(10, connect=5)
 _NOT_TAKEN = {429, 503}
@@ -29,13 +30,18 @@ def start(config: Settings, order: Mapping[str, Any]) -> str | None:
 
     Raises:
         MakeUnreachable: it did not take the request, and started nothing.
-        RerunFailed: it refused the request.
+        RerunFailed: it refused the request, or no request can be made of the settings.
         Unclear: the request was sent, and no answer says what became of it.
     """
     url, headers, body = _request(config, order)
     try:
         answer = httpx2.post(url, json=body, headers=headers, timeout=TIMEOUT, follow_redirects=False)
-    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+    except (httpx2.UnsupportedProtocol, httpx2.InvalidURL, UnicodeError) as error:
+        raise RerunFailed(
+            f"Make.com was not asked: no request can be made of the settings COLUMNLINE_MAKE_… "
+            f"({type(error).__name__}). Check its address and the token, then ask again."
+        ) from None
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
         raise MakeUnreachable(f"Make.com could not be reached ({type(error).__name__}).") from None
     except httpx2.TransportError as error:
         raise Unclear(type(error).__name__) from None

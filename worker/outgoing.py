@@ -112,7 +112,7 @@ class Guarded(httpcore2.NetworkBackend):
 
         Raises:
             CallbackRefused: one of them is private.
-            OSError: the name cannot be resolved.
+            OSError: the name cannot be resolved, or no address answered before the moment.
         """
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
@@ -126,7 +126,8 @@ class Guarded(httpcore2.NetworkBackend):
         failed: Exception = OSError("no address")
         for address in dict.fromkeys(addresses):
             try:
-                stream = self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+                left = _left(self._until, timeout)
+                stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failed = error
             else:
@@ -164,10 +165,14 @@ class InTime(httpcore2.NetworkStream):
         return self._stream.get_extra_info(info)
 
     def _left(self, timeout: float | None) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left if timeout is None else min(left, timeout)
+        return _left(self._until, timeout)
+
+
+def _left(until: float, timeout: float | None) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left if timeout is None else min(left, timeout)
 
 
 def _read_a_little(pieces: Iterable[bytes], until: float) -> None:

@@ -8,11 +8,18 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from models.jobs import AT_REST
+
 _STEP = 300
 _WAIT = 25
 _TIMEOUT = 60
 _POLLS = 40
-_RETRIES = {"count": 3, "interval": 15, "retry": True}
+_RETRIES = {
+    "count": 16,
+    "interval": 30,
+    "retry": True,
+}  # for eight hours, as Make does by itself without a handler
+_RUN = "{{encodeURL(1.run_id)}}"
 
 Module = dict[str, Any]
 
@@ -63,7 +70,7 @@ def _placed(module: Module, number: int, handlers: Iterator[int]) -> Module:
 def _publish_and_wait(url: str) -> list[Module]:
     return [
         _hook("Finished run"),
-        _request("Publish and wait", "post", f"{url}/publish/{{{{1.run_id}}}}?wait={_WAIT}", "{}"),
+        _request("Publish and wait", "post", f"{url}/publish/{_RUN}?wait={_WAIT}", "{}"),
         _answer("Tell the outcome", 2),
     ]
 
@@ -71,30 +78,29 @@ def _publish_and_wait(url: str) -> list[Module]:
 def _publish_and_poll(url: str) -> list[Module]:
     return [
         _hook("Finished run"),
-        _request("Publish", "post", f"{url}/publish/{{{{1.run_id}}}}", "{}"),
+        _request("Publish", "post", f"{url}/publish/{_RUN}", "{}"),
         _module("builtin:BasicRepeater", "Look again", {"start": "1", "step": "1", "repeats": str(_POLLS)}),
-        _module("util:GetVariable2", "Has it ended?", {"name": "done", "scope": "roundtrip"}),
+        _module("util:GetVariable2", "How is it?", {"name": "status", "scope": "roundtrip"}),
         _request("Get the job", "get", f"{{{{2.data.status_url}}}}?wait={_WAIT}")
-        | _filter("not ended yet", "{{4.done}}", "boolean:notequal", "{{true}}"),
+        | _filter("it may go on", [[_is("4.status", "notequal", state) for state in AT_REST]]),
         _module(
-            "util:SetVariable2", "Remember", {"name": "done", "scope": "roundtrip", "value": "{{5.data.done}}"}
+            "util:SetVariable2", "Remember", {"name": "status", "scope": "roundtrip", "value": "{{5.data.status}}"}
         ),
-        _answer("Tell the outcome", 5) | _filter("ended", "{{5.data.done}}", "boolean:equal", "{{true}}"),
+        _answer("Tell the outcome", 5)
+        | _filter("it stays so", [[_is("5.data.status", "equal", state)] for state in AT_REST]),
     ]
 
 
 def _rerun_webhook(url: str) -> list[Module]:
-    register = '{"client_id": "{{1.client_id}}"}'
     return [
         _hook("Rerun asked for"),
         _answer("Taken", None),
-        _request("Tell that it runs", "put", f"{url}/runs/{{{{1.run_id}}}}", register),
         _module(
             "util:SetVariable2",
             "Put the pipeline here",
             {"name": "seed", "scope": "roundtrip", "value": "{{1.seed}}"},
         ),
-        _request("Publish and wait", "post", f"{url}/publish/{{{{1.run_id}}}}?wait={_WAIT}", "{}"),
+        _request("Publish and wait", "post", f"{url}/publish/{_RUN}?wait={_WAIT}", "{}"),
     ]
 
 
@@ -152,5 +158,10 @@ def _request(name: str, method: str, url: str, body: str | None = None) -> Modul
     return made | {"onerror": [_module("builtin:Break", "Try again later", dict(_RETRIES))]}
 
 
-def _filter(name: str, a: str, operator: str, b: str) -> Module:
-    return {"filter": {"name": name, "conditions": [[{"a": a, "o": operator, "b": b}]]}}
+def _filter(name: str, conditions: list[list[dict[str, str]]]) -> Module:
+    """One of the conditions' rows must hold, each as a whole."""
+    return {"filter": {"name": name, "conditions": conditions}}
+
+
+def _is(mapped: str, operator: str, state: str) -> dict[str, str]:
+    return {"a": f"{{{{{mapped}}}}}", "o": f"text:{operator}", "b": state}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.database.companies import query, register
+from tests.database.companies import execute, query, register
 
 pytestmark = pytest.mark.usefixtures("clients")
 
@@ -36,6 +36,20 @@ def test_of_many_publishes_only_the_one_with_the_bad_callback_is_refused(http):
     assert (answer["accepted"], answer["refused"]) == (1, 1)
     assert answer["answers"][0]["error"]["code"] == "callback_refused"
     assert [job.key for job in query("select key from jobs")] == ["R2"]
+
+
+def test_a_request_without_the_address_that_was_sent_before_is_no_other_request(http, setting):
+    setting(outputs_deadline=0, callback_hosts="hook.eu1.make.com")
+    url = "https://hook.eu1.make.com/x"
+    register("R1")
+    job_id = http.post("/columnline/publish/R1", json={"callback_url": url}).json()["job_id"]
+    for end in ("queued", "error", "cancelled"):
+        settled = "null" if end == "queued" else "now()"
+        execute(f"update jobs set state = :s, settled_at = {settled}, error = '{{}}'", s=end)
+        for _ in range(2):
+            answer = http.post("/columnline/publish/R1", json={})
+            assert (answer.status_code // 100, answer.json()["job_id"]) == (2, job_id), end
+        assert query("select payload from jobs")[0].payload["callback_url"] == url
 
 
 def test_a_republish_with_a_bad_callback_leaves_the_job_as_it_is(http):

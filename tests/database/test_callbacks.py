@@ -1,6 +1,7 @@
 """Callbacks: whoever asked is told of the end of a publish, once for each end, signed, however hard it is."""
 
 import json
+from datetime import timedelta
 
 import httpcore2
 import pytest
@@ -12,6 +13,7 @@ from tests.database.command import code_of, columnline, shown, told
 from tests.database.companies import NORTHWIND, accept, execute, job_of, publish, query, register, retry
 from tests.makecom import SECRET, standing_in
 from worker import answers, attempt, db, jobs, outgoing
+from worker.callbacks import POLICY
 from worker.drain import drain
 from worker.heard import JobFailed
 from worker.settings import settings
@@ -154,6 +156,11 @@ def test_a_refused_connection_is_tried_again(make, url):
     assert (callback.state, callback.error["code"]) == ("waiting", "callback_failed")
 
 
+def test_it_is_tried_for_about_half_a_day():
+    longest = sum((POLICY.ceiling(n) for n in range(1, jobs.CALLBACK_ATTEMPTS)), timedelta())
+    assert timedelta(hours=11) < longest / 2 < timedelta(hours=13), "each pause is half as long as its longest"
+
+
 def test_its_attempts_end_and_it_says_that_it_was_not_taken(make, url):
     make.fault("/callback", "status", status=500, times=99)
     publish(register("R1"), callback_url=url)
@@ -227,6 +234,26 @@ def test_a_callback_that_waits_for_its_next_try_does_not_tell_of_the_next_end_as
     try_again()
     assert len(set(ids(make)[1:])) == 1
     assert states() == ["done", "done"]
+
+
+def test_whoever_was_not_told_of_an_error_is_told_of_the_next_end_though_the_run_is_sent_without_them(
+    make, url, setting
+):
+    setting(outputs_deadline=0)
+    make.fault("/callback", "status", status=500)
+    assert publish(register("R1", without=["10_WRITER_STRATEGY"]), callback_url=url).state == "error"
+    assert publish(register("R1")).state == "done"
+    try_again()
+    assert told_of(make)[-1]["status"] == "done"
+
+
+def test_whoever_was_not_told_yet_is_told_of_the_next_end_although_its_publish_does_not_name_them(make, url):
+    make.fault("/callback", "status", status=500)
+    publish(register("R1"), callback_url=url)
+    publish("R1", republish=True)
+    try_again()
+    assert len(set(ids(make)[1:])) == 1
+    assert told_of(make)[-1]["status"] == "done"
 
 
 @pytest.mark.parametrize("point", ["step.complete", "work.commit"])

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 import httpx2
 
 from tests.conftest import SAMPLES
-from tests.makecom import SCENARIO, SECRET, TOKEN
+from tests.makecom import RUN, settings_for
 from tests.system.runs import publish, rows, send
-from tests.system.stack import wait_until
-
-RUN = f"/api/v2/scenarios/{SCENARIO}/run"
+from tests.system.stack import NO_SWEEP, wait_until
 
 
 class Make:
@@ -42,17 +40,6 @@ def make_com():
             assert process.wait(30) == 0
 
 
-def set_up(make):
-    return {
-        "COLUMNLINE_MAKE_MODE": "api",
-        "COLUMNLINE_MAKE_URL": make.url,
-        "COLUMNLINE_MAKE_TOKEN": TOKEN,
-        "COLUMNLINE_MAKE_SCENARIO_ID": str(SCENARIO),
-        "COLUMNLINE_CALLBACK_HOSTS": "127.0.0.1",
-        "COLUMNLINE_CALLBACK_SECRET": SECRET,
-    }
-
-
 def play_pipeline(system, run_id):
     """Send the outputs of the sample again, under the run id that Make.com was told."""
     raw = (SAMPLES / "run_clean.json").read_text()
@@ -62,7 +49,7 @@ def play_pipeline(system, run_id):
 
 
 def test_a_rerun_goes_round_from_the_button_to_the_callback(stack):
-    with make_com() as make, stack("bridge", "worker", **set_up(make)) as system:
+    with make_com() as make, stack("bridge", "worker", **settings_for(make.url)) as system:
         first = send(system)
         older = publish(system, first, wait=25)["dossier_id"]
 
@@ -98,7 +85,10 @@ def test_a_rerun_goes_round_from_the_button_to_the_callback(stack):
 
 
 def test_the_callback_of_a_publish_that_failed_is_rung_for_without_beat(stack):
-    with make_com() as make, stack("bridge", "worker", **set_up(make), COLUMNLINE_SWEEP_INTERVAL="3600") as system:
+    with (
+        make_com() as make,
+        stack("bridge", "worker", **settings_for(make.url), **NO_SWEEP) as system,
+    ):
         run_id = "RUN_EMPTY"
         system.http.put(f"/runs/{run_id}", json={"client_id": "CLT_NORTHWIND_001"}).raise_for_status()
         bad = {"step_name": "10_WRITER_INTRO", "output": "no JSON at all"}

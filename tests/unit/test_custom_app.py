@@ -7,12 +7,12 @@ import pytest
 
 from tests.database.command import columnline, shown
 from worker.answers import JobAnswer
-from worker.bridge import create_app
+from worker.bridge import app
 from worker.custom_app import app_files
 from worker.errors import ColumnlineError
 
 URL = "https://bridge.test"
-DOCUMENT = create_app().openapi()
+DOCUMENT = app.openapi()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 FILES = app_files(URL)
 CONTENT = {name: json.loads(text) for name, text in FILES.items() if name.endswith(".json")}

@@ -1,6 +1,7 @@
 """Callbacks leave for public, allowed addresses only, however one is spelt or what a name server answers."""
 
 import socket
+from types import SimpleNamespace
 
 import httpcore2
 import pytest
@@ -150,6 +151,22 @@ def test_where_the_first_address_does_not_answer_the_next_is_tried(resolver, con
     with pytest.raises(CallbackFailed):
         send("https://hook.make.com/x", MAKE)
     assert [address for address, _ in connected][-1] == PUBLIC
+
+
+def test_however_many_addresses_do_not_answer_they_are_given_up_in_time(resolver, monkeypatch):
+    resolver([f"93.184.215.{number}" for number in range(1, 20)])
+    now, waits = [0.0], []
+
+    def connect_tcp(backend, address, port, timeout, *_):
+        waits.append(timeout)
+        now[0] += timeout - 0.5 if len(waits) == 1 else timeout  # the last one then gets less than the others
+        raise httpcore2.ConnectTimeout
+
+    monkeypatch.setattr(outgoing, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect_tcp)
+    with pytest.raises(CallbackFailed, match="did not answer in time"):
+        send("https://hook.make.com/x", MAKE)
+    assert waits == [5, 5, 5, 5, 0.5]
 
 
 def test_a_name_that_cannot_be_resolved_is_tried_again(monkeypatch):
