@@ -1,12 +1,16 @@
 """The reader of bodies: every way to be no JSON, told apart; and every JSON value, as it is."""
 
 import json
+import threading
+from types import SimpleNamespace
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, field_validator
 
-from worker.bridge.body import MAX_DEPTH, Doubled, doubled_keys, parse
+from worker.bridge.body import MAX_DEPTH, Doubled, body_of, doubled_keys, parse
 from worker.errors import InvalidJson
 
 NO_JSON = {
@@ -116,3 +120,20 @@ def test_of_a_key_that_comes_twice_the_last_value_counts_and_it_is_noted():
     assert list(doubled_keys(value)) == ["a", "c"]
     assert isinstance(value, Doubled)
     assert not isinstance(value["e"], Doubled)
+
+
+def test_a_body_is_read_and_checked_in_a_thread_so_that_a_large_one_holds_up_nobody():
+    where = []
+
+    class Body(BaseModel):
+        a: int
+
+        @field_validator("a")
+        @classmethod
+        def noted(cls, value):
+            where.append(threading.current_thread())
+            return value
+
+    request = SimpleNamespace(query_params={}, state=SimpleNamespace(raw=b'{"a": 1}'))
+    assert anyio.run(body_of(Body), request).a == 1
+    assert where != [threading.main_thread()]

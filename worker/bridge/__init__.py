@@ -1,7 +1,7 @@
 """The HTTP bridge: `uvicorn worker.bridge:app`. It reads models, writes job rows and rings; it never publishes.
 
-Read `publish`, `runs`, `jobs`, `dossiers`, `overview`, then what they stand on: `gate`, `auth`, `body`,
-`problems`.
+Read `publish`, `runs`, `jobs`, `dossiers`, `exports`, `overview`, then what they stand on: `gate`, `auth`,
+`rates`, `body`, `problems`.
 """
 
 import asyncio
@@ -13,12 +13,29 @@ from types import FrameType
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from worker import logs
-from worker.bridge import clients, dossiers, failures, health, jobs, openapi, overview, publish, reruns, runs
+from worker import VERSION, logs, page, telemetry
+from worker.bridge import (
+    clients,
+    docs,
+    dossiers,
+    exports,
+    failures,
+    health,
+    jobs,
+    metrics,
+    openapi,
+    overview,
+    publish,
+    reruns,
+    runs,
+)
+from worker.bridge.body import named_once
 from worker.bridge.context import MAX_WAITERS, THREADS
 from worker.bridge.gate import Gate
+from worker.bridge.rates import Rates
+from worker.heartbeats import Pulse
 from worker.ring import BackgroundBell, be_brief
 from worker.settings import settings
 from worker.sweep import sweep
@@ -37,6 +54,7 @@ BODIES = (
     clients.Mapping,
     clients.SyncRequest,
     reruns.RerunOptions,
+    exports.ExportRequest,
 )
 
 
@@ -45,6 +63,7 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     """Ring and sweep for as long as the bridge runs: beat is no single point of failure."""
     logs.configure()
     settings()
+    telemetry.configure("bridge")
     be_brief()
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     app.state.bell = BackgroundBell()
@@ -52,12 +71,13 @@ async def _running(app: FastAPI) -> AsyncIterator[None]:
     stopping = threading.Event()
     sweeper = threading.Thread(target=_sweep_until, args=(stopping,), name="sweep", daemon=True)
     sweeper.start()
-    with Watch(MAX_WAITERS) as app.state.watch:
+    with Pulse("bridge"), Watch(MAX_WAITERS) as app.state.watch:
         _when_told_to_end(app.state.watch.release)
         yield
     stopping.set()
     await anyio.to_thread.run_sync(app.state.bell.stop)
     await anyio.to_thread.run_sync(sweeper.join, 5)
+    await anyio.to_thread.run_sync(telemetry.flush)
 
 
 def _when_told_to_end(act: Callable[[], None]) -> None:
@@ -88,12 +108,14 @@ def create_app() -> FastAPI:
     """The application, with nothing started."""
     app = FastAPI(
         title="Columnline publish worker",
-        version="0.2.0",
+        version=VERSION,
         description=openapi.DESCRIPTION,
         redirect_slashes=False,
+        openapi_url=None,  # `docs` serves it
         generate_unique_id_function=openapi.operation_id,
         lifespan=_running,
     )
+    app.state.rates = Rates()
     app.add_middleware(Gate)
     failures.install(app)
     for router in (
@@ -101,13 +123,17 @@ def create_app() -> FastAPI:
         publish.router,
         jobs.router,
         dossiers.router,
+        exports.router,
         overview.router,
         clients.router,
         reruns.router,
-        health.router,
+        metrics.router,
     ):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(named_once)])
+    app.include_router(health.router)
+    page.install(app)
     openapi.describe(app, BODIES)
+    docs.install(app)
     return app
 
 

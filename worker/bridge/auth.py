@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from models.jobs import Scope
 from worker import db, keys
+from worker.bridge.rates import SIGNED, rates
 from worker.bridge.signatures import Signed
+from worker.errors import Unauthorized
 
 SIGNED_MAY = (Scope.READ, Scope.PUBLISH)
 _header = APIKeyHeader(name="X-API-Key", auto_error=False, description="a key from `columnline keys create`")
@@ -19,19 +21,29 @@ def needs(scope: Scope) -> Any:
 
     The OpenAPI document names the scope.
 
-    Raises (when called): Unauthorized, Forbidden.
+    Raises (when called): Unauthorized, Forbidden; RateLimited, before the database is asked.
     """
     return Security(_check, scopes=[scope.value])
 
 
 def _check(
+    request: Request,
     scopes: SecurityScopes,
     header: Annotated[str | None, Security(_header)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     is_signed: Signed,
 ) -> str:
     if is_signed and Scope(scopes.scope_str) in SIGNED_MAY:
+        rates(request).count(SIGNED)
         return "signed request"
-    presented = header or (bearer.credentials if bearer else "")
-    with db.transaction() as session:
-        return f"key {keys.verify(session, presented.strip(), Scope(scopes.scope_str))}"
+    presented = (header or (bearer.credentials if bearer else "")).strip()
+    limits = rates(request)
+    mark = limits.admit(request, presented)
+    try:
+        with db.transaction() as session:
+            name = keys.verify(session, presented, Scope(scopes.scope_str))
+    except Unauthorized:
+        limits.failed(request, mark)
+        raise
+    limits.known(mark)
+    return f"key {name}"

@@ -50,12 +50,17 @@ async def read_json(request: Request) -> Any:
     return await run_in_threadpool(parse, raw)
 
 
-async def read_raw(request: Request) -> bytes:
+async def read_raw(request: Request, limit: int | None = None, seconds: float | None = None) -> bytes:
     """The bytes of the body; read once, they are there for every reader.
+
+    Args:
+        limit: how many there may be, `BODY_LIMIT` unless told otherwise.
+        seconds: within how many they must have arrived, `BODY_TIME` unless told otherwise.
 
     Raises:
         PayloadTooLarge, UnsupportedEncoding, Unavailable: as `read_json` has them.
     """
+    limit, seconds = limit or BODY_LIMIT, seconds or BODY_TIME
     known: bytes | None = getattr(request.state, "raw", None)
     if known is not None:
         return known
@@ -63,24 +68,24 @@ async def read_raw(request: Request) -> bytes:
     if encodings.strip().lower() not in {"", "identity"}:
         raise UnsupportedEncoding(f"The body has Content-Encoding {encodings[:_AROUND]!r}. Send it uncompressed.")
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < _AROUND and int(announced) > BODY_LIMIT:
-        raise _too_large()
+    if announced.isdecimal() and len(announced) < _AROUND and int(announced) > limit:
+        raise _too_large(limit)
     raw = bytearray()
     try:
-        with anyio.fail_after(BODY_TIME):
+        with anyio.fail_after(seconds):
             async for chunk in request.stream():
                 raw += chunk
-                if len(raw) > BODY_LIMIT:
-                    raise _too_large()
+                if len(raw) > limit:
+                    raise _too_large(limit)
     except TimeoutError:
-        raise Unavailable(f"The body did not arrive within {BODY_TIME:g} s. Send it again.") from None
+        raise Unavailable(f"The body did not arrive within {seconds:g} s. Send it again.") from None
     request.state.raw = bytes(raw)
     return bytes(raw)
 
 
-def _too_large() -> PayloadTooLarge:
+def _too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(
-        f"The body is over {BODY_LIMIT:,} bytes. Send the outputs in several requests, each with a few."
+        f"The body is over {limit:,} bytes. Send the outputs in several requests, each with a few."
     )
 
 
@@ -155,6 +160,15 @@ def doubled_keys(value: Any) -> Iterator[str]:
         yield from doubled_keys(child)
 
 
+async def named_once(request: Request) -> None:
+    """Refuse a query in which a name comes twice: it could mean two things, and one of them would be ignored."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            raise Validation(f"`{legible(name)}` comes twice in the query. Send it once.", field=legible(name))
+        seen.add(name)
+
+
 def body_of(model: type[Model], *, with_query: bool = False) -> Reader[Model]:
     """A dependency that reads the body into `model`; no body, or null, counts as an empty object.
 
@@ -171,20 +185,25 @@ def body_of(model: type[Model], *, with_query: bool = False) -> Reader[Model]:
                 f"`{name}` is in the query, where this call takes nothing. Send it in the body.", field=name
             )
         raw = await read_raw(request)
-        value = await run_in_threadpool(parse, raw) if raw.strip() else None
-        value = {} if value is None else value
-        if not isinstance(value, dict):
-            raise Validation(f"The body is {legible(value)!r}, not a JSON object. Send {{…}}.")
-        items = [item for items in value.values() if isinstance(items, list) for item in items]
-        for read_by_us in (value, *items):
-            if isinstance(read_by_us, Doubled):
-                raise Validation(f"The key {legible(read_by_us.key)!r} comes twice in one object. Send it once.")
-        try:
-            return model.model_validate(value)
-        except ValidationError as error:
-            raise validation(error.errors()) from None
+        return await run_in_threadpool(_fill, model, raw) if raw.strip() else _fill(model, raw)
 
     return read
+
+
+def _fill(model: type[Model], raw: bytes) -> Model:
+    """The body as a `model`. In a thread: a large one would keep the loop, and so every other caller, waiting."""
+    value = parse(raw) if raw.strip() else None
+    value = {} if value is None else value
+    if not isinstance(value, dict):
+        raise Validation(f"The body is {legible(value)!r}, not a JSON object. Send {{…}}.")
+    items = [item for items in value.values() if isinstance(items, list) for item in items]
+    for read_by_us in (value, *items):
+        if isinstance(read_by_us, Doubled):
+            raise Validation(f"The key {legible(read_by_us.key)!r} comes twice in one object. Send it once.")
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise validation(error.errors()) from None
 
 
 Json = Annotated[Any, Depends(read_json)]

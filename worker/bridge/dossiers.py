@@ -1,51 +1,35 @@
 """Routes about dossiers: find them, and decide when their readers see them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.jobs import Scope
-from models.production import DossierStatus
+from models.view import DossierView
 from worker import db, dossiers
 from worker.bridge.auth import needs
 from worker.bridge.body import body_of
-from worker.bridge.listed import OfClient
+from worker.bridge.listed import DossierConditions, Paged
 from worker.bridge.openapi import documented, documented_body
 from worker.calendar import desk
-from worker.dossiers import DossierDetail, DossierFilter, DossierRow, ReleaseState
+from worker.dossiers import DossierDetail, DossierRow
 from worker.errors import ReleaseDateInvalid, Validation
 from worker.fields import (
     ANY_DAY,
-    AbsentIfEmpty,
     OptionalFlag,
-    OptionalId,
-    OptionalMoment,
-    OptionalName,
     ReleaseDate,
 )
+from worker.view.shown import shown
 
 router = APIRouter(prefix="/columnline/dossiers", tags=["dossiers"], responses=documented())
 
 DossierId = Annotated[UUID, Path(description="`dossier_id` of an answer")]
 
 
-class Dossiers(OfClient):
-    """A page of dossiers, newest first; conditions that are absent do not count."""
-
-    status: Annotated[DossierStatus | None, AbsentIfEmpty] = Field(default=None, description="their status")
-    pipeline_version: Annotated[Literal["v1", "v2"] | None, AbsentIfEmpty] = Field(
-        default=None, description="`v1` or `v2`"
-    )
-    release: Annotated[ReleaseState | None, AbsentIfEmpty] = Field(
-        default=None,
-        description="whether readers see them, will at a set time, or will not until somebody says so",
-    )
-    batch_id: OptionalId = Field(default=None, description="of this batch")
-    list_id: OptionalId = Field(default=None, description="on this list")
-    company: OptionalName = Field(default=None, description="part of the company's name or domain")
-    since: OptionalMoment = Field(default=None, description="made at this moment or later; with an offset")
+class Dossiers(DossierConditions, Paged):
+    """A page of dossiers, newest first."""
 
 
 class DossiersAnswer(BaseModel):
@@ -61,6 +45,12 @@ class DossierAnswer(DossierDetail):
 
     ok: bool = True
     duplicate: bool = Field(default=False, description="true if this request changed nothing")
+
+
+class DossierShown(DossierAnswer):
+    """A dossier, what was decided about its release, and what its reader sees."""
+
+    view: DossierView
 
 
 class Release(BaseModel):
@@ -100,18 +90,17 @@ class Release(BaseModel):
 def list_dossiers(page: Annotated[Dossiers, Query()]) -> DossiersAnswer:
     """Dossiers of V1 and V2, newest first, page by page."""
     with db.transaction() as session:
-        wanted = DossierFilter(
-            client_id=page.client(session),
-            **page.model_dump(exclude={"client_id", "limit", "cursor"}),
-        )
-        found, cursor = dossiers.page(session, wanted, limit=page.size, cursor=page.cursor)
+        found, cursor = dossiers.page(session, page.wanted(session), limit=page.size, cursor=page.cursor)
     return DossiersAnswer(dossiers=found, next_cursor=cursor)
 
 
 @router.get("/{dossier_id}", summary="Show a dossier", dependencies=[needs(Scope.READ)])
-def show_dossier(dossier_id: DossierId) -> DossierAnswer:
-    """A dossier without its sections, and what was decided about its release."""
-    return _answer(dossier_id)
+def show_dossier(dossier_id: DossierId) -> DossierShown:
+    """A dossier as the app shows it, V1 and V2 alike, and what was decided about its release."""
+    with db.transaction() as session:
+        detail = dossiers.show(session, dossier_id)
+        (seen,) = shown(session, [dossier_id])
+    return DossierShown(**dict(detail), view=seen.view)
 
 
 @router.post(

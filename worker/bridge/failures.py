@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from worker import logs
+from worker import logs, telemetry
 from worker.bridge.problems import SHOWN, answer, validation
 from worker.errors import ColumnlineError, Internal, MethodNotAllowed, NotFound, Unavailable, Validation
 from worker.outcomes import is_outage, lacks_schema, passes, sqlstate
@@ -27,7 +27,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> Response:
-        return answer(validation(error.errors()))
+        # FastAPI begins each place with the part of the request: `query`, or `path`.
+        return answer(validation([found | {"loc": found["loc"][1:]} for found in error.errors()]))
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
@@ -36,7 +37,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(SQLAlchemyError)
     def database(request: Request, error: SQLAlchemyError) -> Response:
-        return answer(_of_database(request, error))
+        return answer(of_database(request, error))
 
     @app.exception_handler(ClientDisconnect)
     def gone(_: Request, __: ClientDisconnect) -> Response:
@@ -67,7 +68,8 @@ def _allowed(request: Request, error: HTTPException) -> str:
     return ", ".join(sorted(methods - {""}))
 
 
-def _of_database(request: Request, error: SQLAlchemyError) -> ColumnlineError:
+def of_database(request: Request, error: SQLAlchemyError) -> ColumnlineError:
+    """What a failed statement means to the caller; logged."""
     state = sqlstate(error) or ""
     told = {"path": _path(request), "error": type(error).__name__, "sqlstate": state or None}
     if is_outage(error) or passes(error):
@@ -93,6 +95,7 @@ def _bug(request: Request, error: Exception) -> Internal:
         sqlstate=sqlstate(error),
         trace=logs.trace(error),
     )
+    telemetry.report(error, method=request.method)
     return Internal("The bridge failed. It is logged. Send the same request again; if it fails again, tell ops.")
 
 

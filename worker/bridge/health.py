@@ -1,16 +1,12 @@
 """Routes for whoever watches: is the process alive, and can it do its work?"""
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
-from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-import models
 from worker import db, migrate
 from worker.celery import app as celery_app
 
@@ -54,7 +50,7 @@ def readyz(response: Response) -> Readiness:
     except (DBAPIError, PoolTimeoutError):
         reachable = False
     broker = broker_answers()
-    able = reachable and not behind(revision)
+    able = reachable and not migrate.behind(revision)
     response.status_code = 200 if able else 503
     return Readiness(
         status=("ready" if broker else "degraded") if able else "unavailable",
@@ -63,21 +59,6 @@ def readyz(response: Response) -> Readiness:
         schema_revision=revision,
         schema_expected=migrate.head(),
     )
-
-
-def behind(revision: str | None) -> bool:
-    """Whether the database is at an older revision than this code needs.
-
-    A revision we do not know is a newer one: migrations only add, and run before the last old bridge is gone.
-    """
-    return revision is None or (revision in known_revisions() and revision != migrate.head())
-
-
-@lru_cache(maxsize=1)
-def known_revisions() -> frozenset[str]:
-    """Every revision this code knows."""
-    scripts = ScriptDirectory(str(Path(models.__file__).parent / "migrations"))
-    return frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def broker_answers() -> bool:

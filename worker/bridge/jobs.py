@@ -32,7 +32,8 @@ class Filter(BaseModel):
 
     state: Annotated[JobState | None, AbsentIfEmpty] = Field(default=None, description="the state they are in")
     kind: OptionalName = Field(
-        default=None, description="`publish.run`, `publish.preview`, `callback.send` or `rerun.trigger`"
+        default=None,
+        description="`publish.run`, `publish.preview`, `callback.send`, `rerun.trigger` or `export.write`",
     )
     client_id: OptionalName = Field(default=None, description="a `v2_clients.client_id`")
     code: OptionalName = Field(default=None, description="the error's code, such as `outputs_missing`")
@@ -113,7 +114,7 @@ def show_job(job_id: JobId, request: Request, wait: Wait = None) -> JobDetail:
 def retry(job_id: JobId, request: Request) -> JobAnswer:
     """Make a job due again that is in error, cancelled, held or waiting; any other is left as it is."""
     with db.transaction() as session:
-        job, changed = jobs.retry(session, settings(), job_id)
+        ((job, changed),) = inbox.restart(session, settings(), [job_id])
     if changed:
         bell(request).ring([job])
     return _answer(request, job, duplicate=not changed)

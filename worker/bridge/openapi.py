@@ -23,7 +23,8 @@ Turns finished pipeline runs into published dossiers: each exactly once, or an e
 as JSON made by *Create JSON*. Register the run, send its outputs, then publish with `wait=25`.
 
 - Every answer has `ok`. A job's answer has the same keys whatever the outcome, so run the module once, then map.
-- The same request again is answered, not done twice: 200 or 202 with `duplicate: true`. Retry whatever you like.
+- The same request again is answered, not done twice: 200 or 202 with `duplicate: true`. Retry whatever you like;
+  only with `republish: true` the work is done again each time, into the same dossier.
 - `""` and `"null"` mean absent where a field is optional; numbers may come as text.
 - A refusal is a problem with a `code`. Make.com retries 429 and 503 by itself; the others need you.
 - A body is JSON of at most {BODY_LIMIT // 1_000_000} MB, whatever its content type says.
@@ -34,8 +35,9 @@ TAGS = [
     {"name": "publish", "description": "Turn a finished run into a dossier, or look at what would come out."},
     {"name": "jobs", "description": "What became of it; try again, or call it off."},
     {"name": "dossiers", "description": "Find dossiers; release, reschedule, hold or archive them."},
+    {"name": "exports", "description": "Dossiers, contacts and signals as files for spreadsheets."},
     {"name": "reruns", "description": "Start the pipeline again for a dossier; what it publishes replaces it."},
-    {"name": "overview", "description": "The release calendar, batches, and V1 beside V2."},
+    {"name": "overview", "description": "The release calendar, batches, V1 beside V2, and metrics."},
     {"name": "clients", "description": "Who leads to whom, and keeping their config fields equal."},
     {"name": "health", "description": "For load balancers and monitoring. No key is needed."},
 ]
@@ -74,22 +76,27 @@ _PROBLEMS = {
     400: "The body is not JSON",
     401: "No valid key",
     403: "The key's scope is too narrow",
-    404: "No such run, client, job, dossier, batch, list or path",
+    404: "No such run, client, job, dossier, batch, list, file or path",
     405: "The path does not know this method",
     413: f"The body is over {BODY_LIMIT:,} bytes",
     415: "The body is compressed",
     422: "A field is wrong, or the request conflicts with an earlier one",
-    429: f"More than {MOST_AT_ONCE} requests at once; send it again later",
+    429: f"Too many requests at once, {MOST_AT_ONCE} or a few exports, or too many in a minute; send it later",
     500: "A bug in the bridge",
     503: "The database is away or busy; send it again later",
 }
 _OF_BODIES = (400, 413, 415)
+_LATER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "string", "pattern": r"^\d+$"}}}
+_WITH_LATER = (429, 503)
 
 
 def documented() -> dict[int | str, dict[str, Any]]:
     """The `responses` of a router: the problems that any of its routes may answer with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": text, "content": content} for status, text in _PROBLEMS.items()}
+    return {
+        status: {"description": text, "content": content} | ({"headers": _LATER} if status in _WITH_LATER else {})
+        for status, text in _PROBLEMS.items()
+    }
 
 
 def documented_body(

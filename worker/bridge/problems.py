@@ -1,10 +1,11 @@
 """Errors as `application/problem+json` (RFC 9457): one shape, one place that makes it.
 
-A caller's mistake is a 4xx, a passing fault a 503 with `Retry-After`, too much at once a 429: Make.com retries
-those two by itself and a 500 never. The body has `ok: false`, so that a scenario which does not stop at HTTP
-errors can still tell.
+A caller's mistake is a 4xx, a passing fault a 503 with `Retry-After`, too much or too often a 429: Make.com
+retries those two by itself and a 500 never. The body has `ok: false`, so that a scenario which does not stop at
+HTTP errors can still tell.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,16 @@ class Overloaded(Unavailable):
     """More requests at once than this bridge takes: the same request will do in a moment."""
 
     code, title, status = "overloaded", "Too many requests at once", 429
+
+
+class RateLimited(Unavailable):
+    """A caller sends more in a minute than it may: the same request will do after `seconds`."""
+
+    code, title, status = "rate_limited", "Too many requests within a minute", 429
+
+    def __init__(self, detail: str, *, seconds: float) -> None:
+        super().__init__(detail)
+        self.seconds = seconds
 
 
 class FieldProblem(BaseModel):
@@ -84,11 +95,16 @@ def answer(error: ColumnlineError, headers: Mapping[str, str] | None = None) -> 
     """The HTTP response that tells of this error."""
     more = dict(headers or {})
     if isinstance(error, Unavailable):
-        more["Retry-After"] = RETRY_AFTER
+        more["Retry-After"] = retry_after(error)
     if isinstance(error, Unauthorized):
         more["WWW-Authenticate"] = "Bearer"
     body, _ = storable(problem(error).model_dump())
     return Response(orjson.dumps(body), error.status, more, MEDIA_TYPE)
+
+
+def retry_after(error: ColumnlineError) -> str:
+    """The header's value, in whole seconds: as the error knows it, else a moment."""
+    return str(math.ceil(error.seconds)) if isinstance(error, RateLimited) else RETRY_AFTER
 
 
 def validation(errors: Sequence[Any]) -> ColumnlineError:
@@ -117,4 +133,4 @@ def legible(value: Any, longest: int = SHOWN) -> Any:
 
 
 def _field(location: Sequence[Any]) -> str | None:
-    return ".".join(str(legible(part)) for part in location if part not in {"body", "query", "path"}) or None
+    return ".".join(str(legible(part)) for part in location) or None

@@ -1,7 +1,6 @@
 """Routes that ask for a publish: one, many, or a dry run."""
 
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -126,8 +125,13 @@ EXAMPLES = {
     "/{run_id}",
     summary="Publish a run",
     dependencies=[needs(Scope.PUBLISH)],
-    response_description="It has ended, or is held until somebody acts",
-    responses={202: {"model": JobAnswer, "description": "Accepted; look at `status_url` for its end"}},
+    response_description="It has ended",
+    responses={
+        202: {
+            "model": JobAnswer,
+            "description": "Accepted; look at `status_url` for its end. One with `held_reason` waits for somebody",
+        }
+    },
     openapi_extra=documented_body(PublishOptions, examples=EXAMPLES),
 )
 def publish(run_id: RunId, query: InQuery, body: InBody, request: Request, response: Response) -> JobAnswer:
@@ -139,9 +143,14 @@ def publish(run_id: RunId, query: InQuery, body: InBody, request: Request, respo
     options = _merged(query, body)
     with db.transaction() as session:
         job, new = inbox.accept_publish(session, settings(), _order(run_id, options))
+        answered = answers.answer(session, job, duplicate=not new, base_url=base_url(request))
     if new:
         bell(request).ring([job])
-    return _answer(request, response, job.id, options.wait, duplicate=not new)
+    if options.wait:
+        job = waited(request, job.id, options.wait)
+        with db.transaction() as session:
+            answered = answers.answer(session, job, duplicate=not new, base_url=base_url(request))
+    return _told(response, answered)
 
 
 @router.post(
@@ -163,7 +172,11 @@ def preview(run_id: RunId, query: InQuery, body: InBody, request: Request, respo
         job = inbox.accept_preview(session, settings(), _order(run_id, options))
     bell(request).ring([job])
     wait = PREVIEW_WAIT if options.wait is None else options.wait
-    return _answer(request, response, job.id, wait, detailed=True)
+    job = waited(request, job.id, wait)
+    with db.transaction() as session:
+        tries = jobs.attempts(session, job.id)
+        answered = answers.detail(session, job, tries, base_url=base_url(request))
+    return _told(response, answered)
 
 
 @router.post(
@@ -231,24 +244,8 @@ def _merged(query: PublishOptions, body: PublishOptions) -> PublishOptions:
     return body.model_copy(update=given)
 
 
-def _answer(
-    request: Request,
-    response: Response,
-    job_id: UUID,
-    wait: int | None,
-    *,
-    duplicate: bool = False,
-    detailed: bool = False,
-) -> JobAnswer:
-    """The answer after waiting as long as asked: 200 if it has ended, else 202 and where to look."""
-    job = waited(request, job_id, wait)
-    with db.transaction() as session:
-        called_at = base_url(request)
-        answered = (
-            answers.detail(session, job, jobs.attempts(session, job.id), base_url=called_at)
-            if detailed
-            else answers.answer(session, job, duplicate=duplicate, base_url=called_at)
-        )
+def _told(response: Response, answered: JobAnswer) -> JobAnswer:
+    """The answer as it is sent: 200 if the job has ended, else 202 and where to look."""
     if not answered.done:
         response.status_code = 202
         response.headers["Location"] = answered.status_url or ""

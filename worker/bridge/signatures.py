@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from models.make import SignedMessage
 from worker import db
 from worker.bridge.body import read_raw
+from worker.bridge.rates import rates
 from worker.errors import Unauthorized, Unavailable
 from worker.settings import settings
 
@@ -32,13 +33,21 @@ async def signed(request: Request) -> AsyncIterator[bool]:
 
     Raises:
         Unauthorized: it bears one that is wrong, too old, or was taken before.
+        RateLimited: its address has sent too many of those, and never a good one.
     """
     secrets = settings().webhook_secrets
     if secrets is None or SIGNATURE not in request.headers:
         yield False
         return
+    limits = rates(request)
+    mark = limits.admit_signer(request)
     raw = await read_raw(request)
-    await run_in_threadpool(_verify, raw, dict(request.headers), secrets.get_secret_value().split(","))
+    try:
+        await run_in_threadpool(_verify, raw, dict(request.headers), secrets.get_secret_value().split(","))
+    except Unauthorized:
+        limits.failed(request)  # the address may be a proxy's: whoever signs well there goes on
+        raise
+    limits.known(mark)
     try:
         yield True
     except (Unavailable, SQLAlchemyError):

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from worker.bridge import create_app
+from worker.bridge import app
 
-DOCUMENT = create_app().openapi()
+DOCUMENT = app.openapi()
 RUN = "RUN_20260115_181206"
 OLDER_RUN = "RUN_20260110_155527"
 STEP = "10_WRITER_INTRO"

@@ -21,6 +21,7 @@ NORTHWIND = "6f0d5c1e-0000-4000-8000-000000000001"
 DOSSIER = "7a1e0000-0000-4000-8000-000000000001"
 BATCH = "7a1e0000-0000-4000-8000-000000000002"
 RERUN = "7a1e0000-0000-4000-8000-000000000003"
+EXPORT = "7a1e0000-0000-4000-8000-000000000004"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Bridge:
             "dossier_id": DOSSIER,
             "batch_id": BATCH,
             "rerun_id": RERUN,
+            "export_id": EXPORT,
+            "format": "csv",
             "client_id": "CLT_NORTHWIND_001",
         }
 
@@ -54,6 +57,8 @@ def shared_database(server_url, admin, template):
             patch.setenv("REDIS_URL", NO_BROKER)
             patch.setenv("COLUMNLINE_MAKE_MODE", "webhook")
             patch.setenv("COLUMNLINE_MAKE_WEBHOOK_URL", "https://hook.eu1.make.com/none")  # no worker is there
+            patch.setenv("COLUMNLINE_SIGN_IN_LIMIT", "0")  # hundreds of tests fail to sign in, all from here
+            patch.setenv("COLUMNLINE_RATE_LIMIT", "0")
             patch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers
             patch.setattr(ring.breaker, "_open_until", float("inf"))
             forget_cached()
@@ -91,6 +96,19 @@ def put_dossier():
             session.connection().exec_driver_sql(statement)
 
 
+def put_export():
+    """Put a job in that wrote an export."""
+    payload = '{"what": "signals", "format": "csv", "wanted": {}, "bom": false}'
+    result = '{"rows": 1, "bytes": 6}'
+    with db.transaction() as session:
+        for statement in (
+            f"""insert into jobs (id, kind, key, payload, state, result, max_attempts, deadline_at, settled_at)
+               values ('{EXPORT}', 'export.write', 'tests', '{payload}', 'done', '{result}', 8, now(), now())""",
+            f"insert into export_parts (job_id, position, bytes) values ('{EXPORT}', 0, 'a file')",
+        ):
+            session.connection().exec_driver_sql(statement)
+
+
 def empty():
     """Take everything but keys from the database, and put the samples' clients in."""
     with db.transaction() as session:
@@ -109,6 +127,7 @@ def bridge(application):
         inbox.register_run(session, RUN, {"client_id": "CLT_NORTHWIND_001"})
         job, _ = inbox.accept_publish(session, settings(), PublishOrder(run_id=RUN))
     put_dossier()
+    put_export()
     application.headers["X-API-Key"] = made[Scope.OPS]
     return Bridge(application, made, job.id)
 
@@ -131,3 +150,21 @@ def sample(http):
         return document
 
     return load
+
+
+@pytest.fixture
+def browser(application, http, bridge):
+    """A function that signs in with a key of that scope; the client follows no redirects, and keeps cookies."""
+    del application.headers["X-API-Key"]
+    application.follow_redirects = False
+
+    def sign_in(scope=Scope.OPS):
+        application.cookies.clear()
+        answer = application.post("/sign-in", data={"key": bridge.keys[scope], "then": "/jobs"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/jobs")
+        return application
+
+    yield sign_in
+    application.cookies.clear()
+    application.follow_redirects = True
+    application.headers["X-API-Key"] = bridge.keys[Scope.OPS]

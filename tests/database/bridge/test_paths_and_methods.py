@@ -61,13 +61,13 @@ def test_a_method_the_path_does_not_know_is_405_and_allow_names_those_it_knows(b
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/nothing",
         "/columnline",
         "/columnline/",
         "/columnline/nothing",
         "/columnline/runs",
         "/columnline/runs/",
-        "//",
+        "/nothing//",
         "/%00",
         "/columnline/runs//outputs/A",
         "/columnline/publish/A/B",

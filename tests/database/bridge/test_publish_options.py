@@ -199,6 +199,28 @@ def test_what_is_in_the_query_and_in_the_body_must_agree_too(http, run_id):
     assert everything()["jobs"] == []
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_an_option_that_comes_twice_in_the_query_is_refused_and_leaves_no_job(http, run_id, same):
+    twice = [("supersedes_run_id", "A"), ("supersedes_run_id", "A" if same else "B")]
+    answer = http.post(f"/columnline/publish/{run_id}", params=twice)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation")
+    assert answer.json()["errors"][0]["field"] == "supersedes_run_id"
+    assert http.get("/columnline/jobs", params=[("status", "error"), ("status", "held")]).status_code == 422
+    assert http.get("/columnline/jobs").json()["jobs"] == []
+
+
+def test_a_probe_is_answered_whatever_its_query_says(http):
+    assert http.get("/livez", params=[("a", 1), ("a", 1)]).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["path", "query", "body"])
+def test_a_field_that_is_not_known_is_named_whatever_its_name(http, name):
+    answer = http.put("/columnline/runs/R1", json={name: "x"}).json()
+    assert (answer["code"], answer["errors"][0]["field"]) == ("validation", name)
+    answer = http.get("/columnline/jobs", params={name: "x"}).json()
+    assert (answer["code"], answer["errors"][0]["field"]) == ("validation", name)
+
+
 def test_an_older_run_that_is_still_being_published_is_waited_for(http, run_id):
     http.post(f"/columnline/publish/{register('OLD')}", json={}).raise_for_status()
     execute("update jobs set run_at = now() + interval '1 hour' where key = 'OLD'")
