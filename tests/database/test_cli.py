@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
+from models.jobs import JobKind
 from tests.conftest import SAMPLES, forget_cached
+from worker import db, jobs
 from worker.cli import app
 from worker.settings import settings
 
@@ -126,11 +129,34 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(columnline):
     made = told(columnline("keys", "create", "make", "--scope", "publish", "--json"))
     assert made["key"].startswith("clk_")
     listed = columnline("keys", "list", "--json")
-    assert made["key"].rsplit("_", 1)[1] not in listed.stdout
+    assert made["key"].split("_", 2)[2] not in listed.stdout
     assert [(key["name"], key["revoked_at"]) for key in told(listed)] == [("make", None)]
     assert columnline("keys", "create", "make", "--scope", "read").exit_code == 1
     assert columnline("keys", "revoke", "make").exit_code == 0
     assert told(columnline("keys", "list", "--json"))[0]["revoked_at"] is not None
+
+
+@pytest.mark.parametrize("name", ["[/x]", "[ops] prod", "it's \\[bold]"])
+def test_a_key_may_have_any_name_that_can_be_read(columnline, name):
+    assert columnline("keys", "create", name, "--scope", "read").exit_code == 0
+    assert name in columnline("keys", "list").stdout
+    assert repr(name) in columnline("keys", "revoke", name).stdout
+
+
+def test_an_older_run_is_known_by_its_id_though_that_looks_like_a_dossiers(columnline, run_id, tmp_path):
+    older, path = "7e4b8f0c6d3f4f579a550c1d7c1f3a11", tmp_path / "older.json"
+    path.write_text((SAMPLES / "run_composer.json").read_text().replace("RUN_20260114_134554", older))
+    columnline("import", str(path))
+    columnline("publish", older)
+    columnline("publish", run_id, "--supersedes", older)
+    with db.transaction() as session:
+        assert jobs.find(session, JobKind.PUBLISH, run_id).payload["supersedes_run_id"] == older
+
+
+def test_a_retry_of_named_jobs_takes_no_filter_that_it_would_ignore(columnline, run_id):
+    columnline("publish", run_id)
+    error = told(columnline("retry", run_id, "--code", "internal", "--json"), status=1)["error"]
+    assert error["code"] == "validation"
 
 
 def test_a_file_that_is_no_run_is_refused_and_nothing_is_imported(columnline, tmp_path, run_id):
@@ -139,6 +165,17 @@ def test_a_file_that_is_no_run_is_refused_and_nothing_is_imported(columnline, tm
     answer = told(columnline("import", "--json", str(SAMPLES / "run_composer.json"), str(stranger)), status=1)
     assert str(stranger) in answer["error"]["detail"]
     assert columnline("publish", "RUN_20260114_134554").exit_code == 1
+
+
+def test_a_dossier_that_somebody_else_holds_is_exit_status_four_and_what_to_do(columnline, run_id, setting):
+    setting(lock_timeout=0.1)
+    columnline("publish", run_id)
+    columnline("drain")
+    with db.transaction() as session:
+        session.execute(text("select id from dossiers for update"))
+        answer = told(columnline("archive", run_id, "--json"), status=4)
+    assert answer["error"]["detail"] == "Somebody else worked on the same rows. Run the command again."
+    assert columnline("archive", run_id).exit_code == 0
 
 
 def test_an_unreachable_database_is_exit_status_four(columnline, monkeypatch):

@@ -1,6 +1,7 @@
 """The command line's new words: publish options, figures, refusals, and names that look like markup."""
 
 import getpass
+import os
 from datetime import timedelta
 
 import pytest
@@ -83,6 +84,7 @@ def test_a_publish_that_is_refused_says_why_for_its_run_and_leaves_no_job(words,
         ("dossiers", "--limit", "0"),
         ("releases", "--limit", "1001"),
         ("batch", "--limit", "0"),
+        ("batch", "--follow"),
         ("stats", "--colour"),
         ("publish", "RUN", "--supersede", "always"),
     ],
@@ -176,10 +178,10 @@ ODD = pytest.mark.parametrize("name", ["[red]", "[/red]", "x:a:y"])
         (("dossiers", "RUN"), 3),
         (("dossiers", "NAME"), 3),
         (("releases",), 2),
-        (("batch",), 2),
-        (("batch", "NAME"), 1),
-        (("batch", "NAME", "--follow"), 1),
-        (("batch", "V1"), 1),
+        (("batch",), 4),
+        (("batch", "NAME"), 2),
+        (("batch", "NAME", "--follow"), 2),
+        (("batch", "V1"), 2),
         (("stats", "--days"), 1),
         (("release", "NAME"), 0),
         (("status", "NAME"), 2),
@@ -214,3 +216,15 @@ def test_a_refusal_shows_what_was_given_as_it_is(name):
         result = columnline(command, name)
         assert result.exit_code == 3
         assert name in result.stderr
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 1234"), OSError("No username set")])
+def test_a_user_without_a_name_is_recorded_by_number(monkeypatch, error):
+    def nobody():
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    shown(columnline("release", add(), "--date", "2090-01-20"))
+    (event,) = query("select asked_by from calendar_events")
+    assert event.asked_by == "command line, uid 1234"

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -10,10 +11,12 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import httpx2
 import kombu
 import psutil
 import psycopg
@@ -24,7 +27,10 @@ from flower.utils.broker import Broker
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.conftest import SAMPLES
 from tests.system.processes import WITHIN, assert_ended
+from tests.system.runs import publish, send
+from tests.system.waiting import wait_until
 from worker import embedded
 from worker.embedded import postgres as embedded_postgres
 from worker.embedded.holding import Launch, hold
@@ -331,6 +337,45 @@ def test_attaching_again_starts_servers_that_crashed_at_the_same_urls(data_dir, 
     assert attach(data_dir) == urls
     assert query(urls[0], "SELECT 1") == 1
     assert redis_server(urls[1]) not in running
+
+
+@contextmanager
+def everything_up(data_dir: Path) -> Iterator[SimpleNamespace]:
+    """`columnline up` with servers of its own, once it is ready, and a client of its bridge."""
+    others = {"DATABASE_URL", "REDIS_URL"}
+    env = {name: value for name, value in os.environ.items() if name not in others and "COLUMNLINE" not in name}
+    env["COLUMNLINE_DATA_DIR"] = str(data_dir)
+    columnline = [sys.executable, "-m", "worker.cli"]
+    log = data_dir.parent / "up.log"
+    with log.open("w") as said, subprocess.Popen([*columnline, "up", "--port=0"], env=env, stdout=said) as up:
+
+        def told(pattern: str) -> str:
+            def look() -> re.Match | None:
+                assert up.poll() is None
+                return re.search(pattern, log.read_text())
+
+            return wait_until(look, pattern)[1]
+
+        try:
+            headers, address = {"X-API-Key": told(r"(clk_\S+)")}, told(r"Ready at (\S+),")
+            subprocess.run([*columnline, "import", str(SAMPLES / "clients.json")], env=env, check=True)
+            with httpx2.Client(base_url=f"{address}/columnline", headers=headers, timeout=60) as http:
+                yield SimpleNamespace(http=http, address=address)
+        finally:
+            up.terminate()
+            up.wait(WITHIN)
+
+
+def test_servers_of_a_running_system_that_crashed_are_started_again_and_a_publish_ends(fresh_dir):
+    with everything_up(fresh_dir) as system:
+        url = (fresh_dir / "redis" / "url").read_text()
+        crashed = [postmaster(fresh_dir), redis_server(url)]
+        for victim in crashed:
+            victim.kill()
+        assert_gone(crashed)
+        wait_until(lambda: httpx2.get(f"{system.address}/readyz").json()["status"] == "ready", "both to be back")
+        assert publish(system, send(system), wait=55)["status"] == "done"
+        assert redis_server(url) not in crashed
 
 
 def test_a_server_whose_warden_was_killed_is_known_to_run_until_it_has_ended(fresh_dir):

@@ -48,9 +48,12 @@ while True:
 """
 
 # A supervisor as a process of its own: Supervisor(source, …).
+# Under nohup SIGHUP is ignored by all that is started, and the supervisor leaves it so: here it has a terminal.
 SUPERVISOR = """
+import signal
 import sys
 from worker.supervise import Process, supervise
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 programs = [Process(name, [sys.executable, "-c", source]) for name, source in zip(*[iter(sys.argv[1:])] * 2)]
 print("ended by", supervise(programs), flush=True)
 """

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 from rich.markup import escape
+from sqlalchemy.orm import Session
 
 from models.production import DossierStatus
 from worker import db
@@ -23,9 +24,11 @@ from worker.cli.given import (
     read_since,
 )
 from worker.cli.output import AsJson, out, painted, print_json, reporting_errors, table, when
-from worker.dossiers import DossierDetail, DossierFilter, DossierRow, ReleaseState
+from worker.dossier_filter import DossierFilter, ReleaseState
+from worker.dossiers import DossierDetail, DossierRow
 from worker.errors import ReleaseDateInvalid, Validation
 from worker.settings import settings
+from worker.view.shown import shown
 
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")]
 
@@ -53,7 +56,7 @@ def dossiers(
     """List dossiers of V1 and V2, newest first; or show one, with what was decided about its release."""
     with reporting_errors(as_json=as_json), db.transaction() as session:
         if which is not None:
-            _print_one(shelf.show(session, read_dossier(session, which)), as_json=as_json)
+            _print_one(session, shelf.show(session, read_dossier(session, which)), as_json=as_json)
             return
         wanted = DossierFilter(
             client_id=read_client(session, client),
@@ -67,13 +70,13 @@ def dossiers(
         if as_json:
             print_json(found)
             return
-        shown = table("dossier", "run", "company", "client", "status", "readers", "batch")
+        listed = table("dossier", "run", "company", "client", "status", "readers", "batch")
         for row in found:
             names = (escape(row.run_id or row.pipeline_version), escape(row.company_name), escape(row.client_name))
-            shown.add_row(
+            listed.add_row(
                 str(row.dossier_id), *names, painted(row.status), _readers(row), escape(row.batch_number or "-")
             )
-        out.print(shown)
+        out.print(listed)
 
 
 def releases(
@@ -166,9 +169,10 @@ def _readers(row: DossierRow) -> str:
     return "held" if row.status == DossierStatus.READY else "-"
 
 
-def _print_one(detail: DossierDetail, *, as_json: bool) -> None:
+def _print_one(session: Session, detail: DossierDetail, *, as_json: bool) -> None:
     if as_json:
-        print_json(detail)
+        (seen,) = shown(session, [detail.dossier_id])
+        print_json(dict(detail) | {"view": seen.view})
         return
     facts = table("", "")
     facts.show_header = False

@@ -5,12 +5,14 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
 import httpx2
 import typer
+from rich.markup import escape
 from rich.progress import track
 from sqlalchemy import func, select
 
@@ -52,7 +54,7 @@ def _demonstrate(
 ) -> None:
     """Start everything, play, stop everything, and tell where to look; or exit with status 1."""
     address = prepare(0, data_dir)
-    key_name, key = _prepare_database(json.loads((samples / "clients.json").read_text()))
+    _prepare_database(json.loads((samples / "clients.json").read_text()))
     failures: list[str] = []
     said = settings().data_dir / "demo.log"
     said.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +63,7 @@ def _demonstrate(
         run(
             address,
             concurrency,
-            once_ready=lambda: failures.extend(_play(address, make, key_name, key, documents)),
+            once_ready=lambda: failures.extend(_play(address, make, documents)),
             write=lambda line: print(line, file=log, flush=True),
         )
     for failure in failures:
@@ -91,8 +93,8 @@ def _print_where_to_look(run_id: str) -> None:
     out.print("  make up                      and open the address it prints, with /docs at its end")
 
 
-def _prepare_database(clients: dict[str, Any]) -> tuple[str, str]:
-    """The samples' clients as the app and the pipeline would have them, and a key with its name.
+def _prepare_database(clients: dict[str, Any]) -> None:
+    """Have the samples' clients there, as the app and the pipeline would.
 
     Raises:
         Validation: the database has other clients: real data, perhaps.
@@ -107,31 +109,51 @@ def _prepare_database(clients: dict[str, Any]) -> tuple[str, str]:
                 field="DATABASE_URL",
             )
         import_clients(session, clients)
-        name = f"demo-{uuid4().hex[:6]}"
-        return name, keys.create(session, name, Scope.OPS)
 
 
-def _play(address: str, make: str, key_name: str, key: str, documents: list[dict[str, Any]]) -> list[str]:
-    """Send every run, tell what became of it, and return what did not go as expected. The key is no good after."""
-    failures = []
-    with httpx2.Client(base_url=f"{address}/columnline", headers={"X-API-Key": key}, timeout=60) as http:
-        shown = table("sample", "outcome", "why", title="\nWhat became of the sample runs")
-        for document in track(documents, "publishing", console=err, transient=True):
-            _send(http, document)
-            answer = _publish(http, document)
-            outcome = _outcome(answer)
-            if outcome != document["expect"]:
-                failures.append(f"{document['name']}: expected {document['expect']}, got {outcome}: {answer}")
-            shown.add_row(document["name"], painted(outcome.partition(":")[0]), _why(answer, document))
-        if failure := _map(http, documents, shown):
-            failures.append(failure)
-        out.print(shown)
-        if failure := _rerun(http, make, documents):
-            failures.append(failure)
-        _print_latency(http, next(document for document in documents if document["name"] == "run_clean"))
+@contextmanager
+def temporary_key() -> Iterator[str]:
+    """A key that may do everything, and is no good after the block, however that ends."""
+    name = f"demo-{uuid4().hex[:6]}"
     with db.transaction() as session:
-        keys.revoke(session, key_name)
-    return failures
+        key = keys.create(session, name, Scope.OPS)
+    try:
+        yield key
+    finally:
+        with db.transaction() as session:
+            keys.revoke(session, name)
+
+
+def _play(address: str, make: str, documents: list[dict[str, Any]]) -> list[str]:
+    """Send every run, tell what became of it, and return what did not go as expected."""
+    with (
+        temporary_key() as key,
+        httpx2.Client(base_url=f"{address}/columnline", headers={"X-API-Key": key}, timeout=60) as http,
+    ):
+        failures: list[str] = []
+        try:
+            for failure in _played(http, make, documents):
+                failures.append(failure)  # noqa: PERF402 - what was found before it breaks off is told too
+        except (httpx2.HTTPError, AssertionError) as error:
+            failures.append(f"It broke off: {error}")
+        return failures
+
+
+def _played(http: httpx2.Client, make: str, documents: list[dict[str, Any]]) -> Iterator[str]:
+    shown = table("sample", "outcome", "why", title="\nWhat became of the sample runs")
+    for document in track(documents, "publishing", console=err, transient=True):
+        _send(http, document)
+        answer = _publish(http, document)
+        outcome = _outcome(answer)
+        if outcome != document["expect"]:
+            yield f"{document['name']}: expected {document['expect']}, got {outcome}: {answer}"
+        shown.add_row(document["name"], painted(outcome.partition(":")[0]), escape(_why(answer, document)))
+    if failure := _map(http, documents, shown):
+        yield failure
+    out.print(shown)
+    if failure := _rerun(http, make, documents):
+        yield failure
+    _print_latency(http, next(document for document in documents if document["name"] == "run_clean"))
 
 
 def _send(http: httpx2.Client, document: dict[str, Any]) -> None:

@@ -1,19 +1,21 @@
 """What several commands are given: days, spans of time, dossiers and clients by whatever name they go."""
 
 import getpass
+import os
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 from uuid import UUID
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from models.production import Dossier
+from models.production import Batch, Dossier, List
 from worker.clients import production_client
-from worker.errors import DossierNotFound, ReleaseDateInvalid, Validation
+from worker.errors import BatchNotFound, DossierNotFound, ListNotFound, ReleaseDateInvalid, Validation
 from worker.fields import ReleaseDate
 from worker.settings import settings
 
@@ -26,8 +28,12 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def asked_by() -> str:
-    """Who asks, as history records it."""
-    return f"command line, {getpass.getuser()}"
+    """Who asks, as history records it: by the number, where the user has no name, as in a container."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        name = f"uid {os.getuid()}"
+    return f"command line, {name}"
 
 
 def read_day(text: str | None) -> Any:
@@ -80,3 +86,66 @@ def read_dossier(session: Session, name: str) -> UUID:
             f"Run {name!r} has no dossier, and it is no dossier id. See: columnline status {name}.",
             field="dossier_id",
         ) from None
+
+
+@overload
+def read_batch(session: Session, name: str, client: str | None) -> UUID: ...
+
+
+@overload
+def read_batch(session: Session, name: str | None, client: str | None) -> UUID | None: ...
+
+
+def read_batch(session: Session, name: str | None, client: str | None) -> UUID | None:
+    """The batch with that id, or the client's with that number; None where none was given.
+
+    Raises:
+        BatchNotFound: there is none.
+        Validation: several clients have one of that number, and none was named.
+    """
+    if name is None:
+        return None
+    found = _by_name(session, Batch.id, Batch.batch_number, Batch.client_id, name, client)
+    if not found:
+        raise BatchNotFound(f"There is no batch {name!r}. List them: columnline batch.", field="batch_id")
+    return _only(found, f"a batch {name!r}")
+
+
+def read_list(session: Session, name: str | None, client: str | None) -> UUID | None:
+    """The list with that id, or the client's of that name; None where none was given.
+
+    Raises:
+        ListNotFound: there is none.
+        Validation: several clients have one of that name, and none was named.
+    """
+    if name is None:
+        return None
+    found = _by_name(session, List.id, List.name, List.client_id, name, client)
+    if not found:
+        raise ListNotFound(f"There is no list {name!r}. A name is taken as it is written.", field="list")
+    return _only(found, f"a list {name!r}")
+
+
+def _only(found: Sequence[UUID], what: str) -> UUID:
+    if len(found) > 1:
+        raise Validation(f"{len(found)} clients have {what}. Name one with --client.", field="client")
+    return found[0]
+
+
+def _by_name(
+    session: Session,
+    key: InstrumentedAttribute[UUID],
+    named: InstrumentedAttribute[str],
+    owner: InstrumentedAttribute[UUID],
+    name: str,
+    client: str | None,
+) -> Sequence[UUID]:
+    """The ids that the name may mean: itself, if it is one."""
+    try:
+        return [UUID(name)]
+    except ValueError:
+        pass
+    statement = select(key).where(named == name)
+    if (client_id := read_client(session, client)) is not None:
+        statement = statement.where(owner == client_id)
+    return session.scalars(statement).all()

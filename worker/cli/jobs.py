@@ -1,23 +1,26 @@
 """Commands about runs and their jobs: publish, status, errors, retry, drain."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from models.jobs import Job, JobKind, JobState
 from models.orders import PublishOrder
+from models.pipeline import V2Run
 from worker import answers, db, inbox, jobs, listing
 from worker.answers import JobAnswer
 from worker.cli.given import Since, read_day, read_since
 from worker.cli.output import AsJson, Exit, err, out, print_json, reporting_errors
 from worker.cli.shown import print_answers, print_detail, print_overview
 from worker.drain import drain as drain_jobs
-from worker.errors import ColumnlineError, JobNotFound
+from worker.errors import ColumnlineError, JobNotFound, Validation
 from worker.ring import be_brief, ring
 from worker.settings import settings
 from worker.waiting import wait_for
@@ -57,13 +60,12 @@ def publish(
             "supersede": supersede,
             "batch_number": batch_number,
             "republish": republish,
-            **_superseded(supersedes),
         }
         answered: list[JobAnswer] = []
         for run_id in run_ids:
-            order = PublishOrder(run_id=run_id, **options)
             try:
                 with db.transaction() as session:
+                    order = PublishOrder(run_id=run_id, **options, **_superseded(session, supersedes))
                     job, new = inbox.accept_publish(session, settings(), order)
                     answered.append(answers.answer(session, job, duplicate=not new))
             except ColumnlineError as error:
@@ -123,9 +125,11 @@ def retry(
     with reporting_errors(as_json=as_json):
         be_brief()
         wanted = listing.JobFilter(state=state, code=code, client_id=client, since=read_since(since))
+        if which and wanted != listing.JobFilter():
+            raise Validation("Name jobs, or give a filter: one of the two would be ignored.", field="which")
         with db.transaction() as session:
             if which:
-                tried = [jobs.retry(session, settings(), _job(session, name).id) for name in which]
+                tried = inbox.restart(session, settings(), [_job(session, name).id for name in which])
                 retried = [job for job, changed in tried if changed]
             else:
                 retried = listing.retry(session, settings(), wanted, limit=1000)
@@ -180,10 +184,11 @@ def _job(session: Session, name: str) -> Job:
         ) from None
 
 
-def _superseded(name: str | None) -> dict[str, Any]:
+def _superseded(session: Session, name: str | None) -> dict[str, Any]:
+    """A run's id comes before a dossier's: it may be of the same form."""
     if name is None:
         return {}
-    try:
-        return {"supersedes_dossier_id": UUID(name)}
-    except ValueError:
-        return {"supersedes_run_id": name}
+    if not session.scalar(select(exists().where(V2Run.run_id == name))):
+        with suppress(ValueError):
+            return {"supersedes_dossier_id": UUID(name)}
+    return {"supersedes_run_id": name}

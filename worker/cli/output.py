@@ -15,11 +15,11 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from worker.db import dumps
 from worker.embedded import EmbeddedServerError
 from worker.errors import ColumnlineError, Unavailable
-from worker.outcomes import is_outage, lacks_schema
+from worker.outcomes import is_outage, lacks_schema, passes, passes_at_once
 from worker.settings import SettingsError
+from worker.stored import dumps
 
 _WIDE = 200  # a pipe has no width; a table in it is to be searched, so its ids must not break
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _WIDE)
@@ -56,6 +56,16 @@ def reporting_errors(*, as_json: bool = False) -> Iterator[None]:
     except (DBAPIError, PoolTimeoutError) as error:
         if lacks_schema(error):
             fail(Unavailable("The database is not migrated. Run: columnline migrate."), as_json=as_json)
+        if passes_at_once(error):
+            fail(Unavailable("Somebody else worked on the same rows. Run the command again."), as_json=as_json)
+        if passes(error):
+            fail(
+                Unavailable(
+                    "The database broke it off: it took too long. Run it again, or raise "
+                    "COLUMNLINE_STATEMENT_TIMEOUT."
+                ),
+                as_json=as_json,
+            )
         if not is_outage(error):
             raise
         fail(

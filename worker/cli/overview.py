@@ -9,15 +9,11 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from models.production import Batch
 from worker import db, progress
 from worker import stats as figures
-from worker.cli.given import ClientOption, Since, read_client, read_since
+from worker.cli.given import ClientOption, Since, read_batch, read_client, read_since
 from worker.cli.output import AsJson, Exit, err, out, painted, print_json, reporting_errors, table, when
-from worker.errors import BatchNotFound, Validation
 from worker.progress import BatchProgress
 from worker.stats import Durations, Figures
 
@@ -32,6 +28,8 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Show how far a batch is, or list batches. Exit status 1 if something in the batch failed."""
+    if follow and which is None:
+        raise typer.BadParameter("--follow needs a batch: its id or its number.")
     with reporting_errors(as_json=as_json):
         if which is None:
             with db.transaction() as session:
@@ -39,7 +37,7 @@ def batch(
             _print_batches(found, as_json=as_json)
             return
         with db.transaction() as session:
-            batch_id = _batch(session, which, client)
+            batch_id = read_batch(session, which, client)
         shown = _follow(batch_id) if follow else _look(batch_id)
         if as_json:
             print_json(shown)
@@ -93,28 +91,6 @@ def _seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 100 else str(timedelta(seconds=round(value)))  # noqa: PLR2004
 
 
-def _batch(session: Session, name: str, client: str | None) -> UUID:
-    """The batch with that id, or the client's with that number.
-
-    Raises:
-        BatchNotFound: there is none.
-        Validation: several clients have one of that number, and none was named.
-    """
-    try:
-        return UUID(name)
-    except ValueError:
-        pass
-    statement = select(Batch.id).where(Batch.batch_number == name)
-    if (client_id := read_client(session, client)) is not None:
-        statement = statement.where(Batch.client_id == client_id)
-    found = session.scalars(statement).all()
-    if not found:
-        raise BatchNotFound(f"There is no batch {name!r}. List them: columnline batch.", field="batch_id")
-    if len(found) > 1:
-        raise Validation(f"{len(found)} clients have a batch {name!r}. Name one with --client.", field="client")
-    return found[0]
-
-
 def _look(batch_id: UUID) -> BatchProgress:
     with db.transaction() as session:
         return progress.show(session, batch_id)
@@ -150,10 +126,20 @@ def _print_batches(found: list[BatchProgress], *, as_json: bool) -> None:
         print_json(found)
         return
     shown = table(
-        "batch", "number", "status", "total", "completed", "failed", "running", "held", "to come", "opened"
+        "batch",
+        "client",
+        "number",
+        "status",
+        "total",
+        "completed",
+        "failed",
+        "running",
+        "held",
+        "to come",
+        "opened",
     )
     for row in found:
         counts = (row.total, row.completed, row.failed, row.running, row.held, row.outstanding)
-        names = (str(row.batch_id), escape(row.batch_number), painted(row.status))
+        names = (str(row.batch_id), escape(row.client_name), escape(row.batch_number), painted(row.status))
         shown.add_row(*names, *map(str, counts), when(row.created_at))
     out.print(shown)

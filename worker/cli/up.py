@@ -9,20 +9,26 @@ from collections.abc import Callable, Mapping
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import httpx2
 import typer
 
 from models.jobs import Scope
-from worker import db, keys, migrate, servers
+from worker import db, keys, migrate, observability, servers
 from worker.celery import alive
 from worker.cli.output import Exit, err, out, reporting_errors
-from worker.embedded import detach
+from worker.embedded import EmbeddedServerError, detach
 from worker.errors import Validation
 from worker.settings import env_name, settings
 from worker.supervise import NotReadyError, Process, supervise
 
 FIRST_KEY = "first"
+FLOWER = Path(observability.__file__).with_name("flowerconfig.py")
+"""Has it only show."""
+
+LOOK_EVERY = 3.0
+"""Seconds between two looks whether an embedded server has crashed."""
 
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the bridge; 0 picks a free one.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=64, help="Publishes at the same time.")]
@@ -37,7 +43,7 @@ def up(
 ) -> None:
     """Start the bridge, a worker and beat, and keep them running until Ctrl-C or SIGTERM.
 
-    Without DATABASE_URL and REDIS_URL, real servers of our own are started too.
+    Without DATABASE_URL and REDIS_URL, real servers of our own are started too, and again should they crash.
     """
     with reporting_errors():
         address = prepare(port, data_dir)
@@ -62,7 +68,16 @@ def prepare(port: int | None, data_dir: Path | None) -> str:
     servers.broker_url()
     migrate.upgrade(db.engine())
     host = settings().host
-    return f"http://{host}:{_bindable(host, settings().port if port is None else port)}"
+    _reach_directly(host)
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{_bindable(host, settings().port if port is None else port)}"
+
+
+def _reach_directly(host: str) -> None:
+    """What runs here is not reached through a proxy, whatever the environment says of other addresses."""
+    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if known.strip() != "*":
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, [known, host, "127.0.0.1"]))
 
 
 def first_key() -> str | None:
@@ -97,11 +112,12 @@ def run(
         write: takes each line the processes say.
     """
     db.dispose()  # the children have connections of their own
+    over = threading.Event()
 
     def body() -> None:
         once_ready()
-        if stay:
-            threading.Event().wait()
+        while stay and not over.wait(LOOK_EVERY):
+            _start_servers_again()
 
     since = time.time()
     try:
@@ -116,13 +132,23 @@ def run(
         err.print(str(error), style="red", markup=False)
         raise typer.Exit(Exit.UNAVAILABLE) from None
     finally:
+        over.set()
         db.dispose()
         detach(settings().data_dir)  # embedded servers have stopped once this returns, unless others use them
 
 
+def _start_servers_again() -> None:
+    """Start again what has crashed of the embedded servers; what cannot be had now may be had at the next look."""
+    try:
+        if servers.start_again():
+            err.print("An embedded server had crashed, and runs again.", style="yellow")
+    except (EmbeddedServerError, OSError) as error:
+        err.print(str(error), style="red", markup=False)
+
+
 def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower: bool) -> list[Process]:
     """The programs, in the order in which they stop: first the door, last the hands that finish their task."""
-    host, _, port = address.removeprefix("http://").rpartition(":")
+    where = urlsplit(address)
     celery = [sys.executable, "-m", "celery", "-A", "worker"]
     programs = [
         Process(
@@ -132,8 +158,8 @@ def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower
                 "-m",
                 "uvicorn",
                 "worker.bridge:app",
-                f"--host={host}",
-                f"--port={port}",
+                f"--host={where.hostname}",
+                f"--port={where.port}",
                 "--no-access-log",
             ],
             env,
@@ -142,7 +168,7 @@ def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower
         Process("worker", [*celery, "worker", "--concurrency", str(concurrency)], env),
     ]
     if flower:
-        programs.insert(0, Process("flower", [*celery, "flower", "--address=127.0.0.1"], env))
+        programs.insert(0, Process("flower", [*celery, "flower", f"--conf={FLOWER}", "--address=127.0.0.1"], env))
     return programs
 
 
@@ -162,15 +188,19 @@ def _bindable(host: str, port: int) -> int:
     Raises:
         Validation: somebody else has it.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Validation(
-                f"Port {port} of {host} cannot be had: {error.strerror}. Choose another with --port; 0 picks a "
-                "free one.",
-                field="port",
-            ) from None
-        found: int = probe.getsockname()[1]
-        return found
+    try:
+        family, *_, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise Validation(f"{env_name('host')} is {host!r}, which is no address: {error}.", field="host") from None
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+            found: int = probe.getsockname()[1]
+            return found
+    except OSError as error:
+        raise Validation(
+            f"Port {port} of {host} cannot be had: {error.strerror}. Choose another with --port; 0 picks a free "
+            "one.",
+            field="port",
+        ) from None

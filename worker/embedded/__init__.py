@@ -4,8 +4,8 @@ Read `holding` (who may start, use and stop a server), `warden` (the program tha
 servers: `postgres`, `redis`. On POSIX systems only: everything rests on file locks that the kernel frees.
 """
 
-from worker.embedded.holding import EmbeddedServerError, detach
+from worker.embedded.holding import EmbeddedServerError, any_crashed, detach
 from worker.embedded.postgres import attach_postgres
 from worker.embedded.redis import attach_redis
 
-__all__ = ["EmbeddedServerError", "attach_postgres", "attach_redis", "detach"]
+__all__ = ["EmbeddedServerError", "any_crashed", "attach_postgres", "attach_redis", "detach"]

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,16 @@ def hold(directory: Path, prepare: Callable[[], Launch], answers: Callable[[str]
         raise EmbeddedServerError(
             f"{refusal.filename} is closed to this user: run as its owner, or choose another data directory."
         ) from refusal
+
+
+def any_crashed(data_dir: Path) -> bool:
+    """Whether a server under `data_dir` that this process holds has ended: `hold` starts it again."""
+    for directory in [held for held in _held if held.parent == data_dir.resolve()]:
+        # Who is just starting it has it locked, and it runs after that. A folder that was deleted has no server.
+        with suppress(FileNotFoundError), _locked(directory / "starting", fcntl.LOCK_EX):
+            if _nothing_runs(directory):
+                return True
+    return False
 
 
 def detach(data_dir: Path) -> None:

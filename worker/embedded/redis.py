@@ -17,10 +17,6 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from worker.embedded.holding import EmbeddedServerError, Launch, hold
 
 LOOPBACK = "127.0.0.1"
@@ -67,6 +63,10 @@ def _prepare(directory: Path) -> Launch:
 
 
 def _answers(url: str) -> bool:
+    import redis  # noqa: PLC0415 - slow to import, and only who starts a server asks
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
+    from redis.retry import Retry  # noqa: PLC0415 - as above
+
     try:
         with redis.Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as client:
             return bool(client.ping())
