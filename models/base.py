@@ -1,10 +1,10 @@
 """What all tables share: names as PostgreSQL would give them, and one column type per Python type."""
 
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Date, DateTime, MetaData, Text, Uuid
+from sqlalchemy import BigInteger, Date, DateTime, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -35,3 +35,8 @@ class Base(DeclarativeBase):
         list[Any]: JSONB(none_as_null=True),
         list[str]: ARRAY(Text),
     }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The model's table, for statements on the hot path: they skip the bookkeeping of mapped objects."""
+    return cast("Table", model.__table__)

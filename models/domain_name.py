@@ -37,6 +37,7 @@ def normalise_domain(text: str) -> str | None:
     return name if is_domain else None
 
 
+@lru_cache(maxsize=1024)
 def company_key(text: str | None) -> str | None:
     """What the dossiers of one company have in common: its registrable domain, or None where there is none.
 

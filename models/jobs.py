@@ -28,7 +28,12 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED = "outcome in ('done', 'error')"
+"""Attempts that ended their job: written out, because only a query that says just this can use the index."""
+
 SETTLED = (JobState.DONE, JobState.ERROR, JobState.CANCELLED)
+AT_REST = (*SETTLED, JobState.HELD)
+"""States in which a job stays until somebody acts: to wait, or to ask again, would tell nothing new."""
 DUE = (JobState.QUEUED, JobState.WAITING)
 
 
@@ -39,6 +44,7 @@ class JobKind(StrEnum):
     PREVIEW = "publish.preview"
     RERUN = "rerun.trigger"
     CALLBACK = "callback.send"
+    EXPORT = "export.write"
 
 
 class AttemptOutcome(StrEnum):
@@ -95,7 +101,9 @@ class Job(Base):
             postgresql_where=text("state = 'queued' and rung_at is null"),
         ),
         Index("jobs_held_idx", "client_id", postgresql_where=text("state = 'held'")),
+        Index("jobs_error_idx", "settled_at", postgresql_where=text("state = 'error'")),
         Index("jobs_created_at_idx", "created_at", "id"),
+        Index("jobs_passing_idx", "settled_at", postgresql_where=text("kind <> 'publish.run'")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=NEW_UUID)
@@ -131,6 +139,7 @@ class JobAttempt(Base):
     __table_args__ = (
         CheckConstraint(_one_of("outcome", AttemptOutcome), name="outcome"),
         CheckConstraint("(outcome is null) = (finished_at is null)", name="finished"),
+        Index("job_attempts_ended_idx", "finished_at", postgresql_where=text(ENDED)),
     )
 
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)

@@ -40,10 +40,14 @@ class PublishOrder(BaseModel):
     republish: bool = False
 
     @property
+    def names_an_older(self) -> bool:
+        """Whether the request names the dossier to replace, by its run or by its own id."""
+        return self.supersedes_run_id is not None or self.supersedes_dossier_id is not None
+
+    @property
     def says_what_to_supersede(self) -> bool:
         """Whether the request decides about the older dossier, rather than the client's policy."""
-        asked = (self.supersede, self.supersedes_run_id, self.supersedes_dossier_id)
-        return any(value is not None for value in asked)
+        return self.supersede is not None or self.names_an_older
 
     @field_validator("release_date", mode="before")
     @classmethod

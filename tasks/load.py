@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from models.make import Rerun
 from models.pipeline import V2Client, V2PipelineLog, V2Run
 from models.production import Client, Dossier, DossierStatus
 from models.values import RunInput, StepOutput, dossier_id_of
+from worker.choices import ClientMapping
 from worker.clients import CLOCK, ClientClock, is_production_client
 from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, DossierOfOtherClient
 from worker.inbox import run_not_found
-from worker.settings import ClientMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ class LoadedRun:
         return self.before is not None and self.is_new and self.before.superseded_by_dossier_id is not None
 
 
+def hold_dossier(session: Session, run_id: str) -> None:
+    """Keep the run's dossier as it is until this transaction ends, which decides by whether it was released."""
+    session.connection().execute(_HOLD, {"its_dossier": dossier_id_of(run_id)})
+
+
+_HOLD = select(Dossier.id).where(Dossier.id == bindparam("its_dossier")).with_for_update(key_share=True)
+
+
 def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun:
     """Read the run and everything about it that a publish needs.
 
@@ -94,7 +103,44 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         ClientUnmapped, ClientAmbiguous: its client leads to no production client, or to several (roadmap §3).
     """
     dossier_id = dossier_id_of(run_id)
-    found = session.execute(
+    found = (
+        session.connection().execute(_run_statement(mapping), {"of_run": run_id, "its_dossier": dossier_id}).all()
+    )
+    if not found:
+        raise run_not_found(run_id)
+    row, *others = found
+    if others:
+        raise ClientAmbiguous(
+            f"The slug of client {row.v2_client_id!r} fits {len(found)} clients of the app. Map it by id: "
+            f"columnline clients map {row.v2_client_id} ID.",
+            field="client_id",
+        )
+    _check_client(run_id, row, mapping)
+    steps = session.connection().execute(_STEPS, {"of_run": run_id}).all()
+    before = _before(row)
+    if before is not None and before.was_published and before.client_id != row.clock_client_id:
+        raise DossierOfOtherClient(
+            f"Run {run_id!r} was published to another client (dossier {dossier_id}), and belongs to this one now. "
+            "Nothing was changed. Archive that dossier, and publish under a new run id.",
+            field="client_id",
+        )
+    return LoadedRun(
+        input=_run_input(run_id, dossier_id, row, steps),
+        clock=ClientClock.of(row._mapping),  # noqa: SLF001 - the public name of a row's dict
+        supersede=row.supersede,
+        default_list=row.default_list,
+        callback_url=row.callback_url,
+        now=row.now,
+        batch_number=row.batch_number,
+        batch_id=row.batch_id,
+        rerun_of=row.rerun_of,
+        before=before,
+    )
+
+
+@lru_cache
+def _run_statement(mapping: ClientMapping) -> Select[Any]:
+    return (
         select(
             V2Run.client_id.label("v2_client_id"),
             V2Run.seed_data,
@@ -118,44 +164,17 @@ def load_run(session: Session, run_id: str, mapping: ClientMapping) -> LoadedRun
         )
         .outerjoin(V2Client, V2Client.client_id == V2Run.client_id)
         .outerjoin(Client, is_production_client(mapping))
-        .outerjoin(Dossier, Dossier.id == dossier_id)
+        .outerjoin(Dossier, Dossier.id == bindparam("its_dossier"))
         .outerjoin(Rerun, Rerun.run_id == V2Run.run_id)
-        .where(V2Run.run_id == run_id)
-    ).all()
-    if not found:
-        raise run_not_found(run_id)
-    row, *others = found
-    if others:
-        raise ClientAmbiguous(
-            f"The slug of client {row.v2_client_id!r} fits {len(found)} clients of the app. Map it by id: "
-            f"columnline clients map {row.v2_client_id} ID.",
-            field="client_id",
-        )
-    _check_client(run_id, row, mapping)
-    steps = session.execute(
-        select(V2PipelineLog.step_id, V2PipelineLog.step_name, V2PipelineLog.status, V2PipelineLog.output)
-        .where(V2PipelineLog.run_id == run_id)
-        .order_by(V2PipelineLog.completed_at.asc().nulls_first(), V2PipelineLog.started_at, V2PipelineLog.step_id)
-    ).all()
-    before = _before(row)
-    if before is not None and before.was_published and before.client_id != row.clock_client_id:
-        raise DossierOfOtherClient(
-            f"Run {run_id!r} was published to another client (dossier {dossier_id}), and belongs to this one now. "
-            "Nothing was changed. Archive that dossier, and publish under a new run id.",
-            field="client_id",
-        )
-    return LoadedRun(
-        input=_run_input(run_id, dossier_id, row, steps),
-        clock=ClientClock.of(row._mapping),  # noqa: SLF001 - the public name of a row's dict
-        supersede=row.supersede,
-        default_list=row.default_list,
-        callback_url=row.callback_url,
-        now=row.now,
-        batch_number=row.batch_number,
-        batch_id=row.batch_id,
-        rerun_of=row.rerun_of,
-        before=before,
+        .where(V2Run.run_id == bindparam("of_run"))
     )
+
+
+_STEPS = (
+    select(V2PipelineLog.step_id, V2PipelineLog.step_name, V2PipelineLog.status, V2PipelineLog.output)
+    .where(V2PipelineLog.run_id == bindparam("of_run"))
+    .order_by(V2PipelineLog.completed_at.asc().nulls_first(), V2PipelineLog.started_at, V2PipelineLog.step_id)
+)
 
 
 def _before(row: Row[Any]) -> Before | None:

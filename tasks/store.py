@@ -4,14 +4,15 @@ Lock order: job, dossiers, contacts, batches last; their counters are counted, n
 statement before the completion (design §2).
 """
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, literal, null, or_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Boolean, and_, bindparam, case, column, delete, func, not_, null, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
+from models.base import table_of
 from models.calendar import CalendarAction
 from models.domain_name import company_key
 from models.jobs import Job
@@ -25,6 +26,7 @@ from tasks.placing import Placing, placing
 from worker import batches, callbacks, lists, reruns
 from worker.attempt import Ending
 from worker.batches import StoredBatch
+from worker.calendar import gaps
 from worker.calendar.release import note, show
 from worker.claims import Claim
 from worker.errors import AlreadyReleased, ColumnlineError, Held, Internal, Permanent
@@ -62,85 +64,125 @@ def upsert_dossier(
         Internal: the run has a dossier that this job may not replace: the defence behind the fence.
         Others: as `placing` has them.
     """
-    placed_at = placing(session, settings(), run, draft, order)
-    place = placed_at.place
+    placed = placing(session, settings(), run, draft, order)
+    place = placed.place
     due = place is not None and (place.at is None or place.at <= run.now)
-    content: dict[str, Any] = {
-        "company_name": draft.company_name,
-        "company_domain": draft.company_domain,
+    values = {
+        "id": run.input.dossier_id,
+        "run_id": run.input.run_id,
+        "client_id": run.client_id,
+        "batch_id": batch and batch.id,
         "company_key": company_key(draft.company_domain),
-        "lead_score": draft.lead_score,
-        "timing_urgency": draft.timing_urgency,
-        "primary_signal": draft.primary_signal,
         "agents_completed": list(draft.agents_completed),
-        **{section: getattr(draft, section) for section in SECTIONS},
-    }
-    placed: dict[str, Any] = {
+        **{name: getattr(draft, name) for name in _AS_DRAFTED},
         "release_date": place and place.day,
         "release_at": place and place.at,
         "drip_position": place and place.drip_position,
+        "supersedes_dossier_id": placed.supersedes,
         # With an older dossier to supersede, both are done by `link`, in one statement.
-        "released_at": func.now() if due and placed_at.supersedes is None else null(),
+        "shown_at_once": due and placed.supersedes is None,
+        "places": place is not None,
+        "relinks": placed.relinks,
+        "republish": order.republish,
     }
-    statement = insert(Dossier).values(
-        id=run.input.dossier_id,
-        run_id=run.input.run_id,
-        client_id=run.client_id,
-        batch_id=batch and batch.id,
-        status=DossierStatus.READY,
-        pipeline_version="v2",
-        supersedes_dossier_id=placed_at.supersedes,
-        **content,
-        **placed,
-    )
-    fresh: dict[str, Any] = {name: statement.excluded[name] for name in content}
-    was_error = Dossier.status == DossierStatus.ERROR
-    outdated = and_(was_error, Dossier.superseded_by_dossier_id.is_not(None))
-    if place is not None:
-        stays = or_(func.coalesce(Dossier.released_at <= func.clock_timestamp(), False), outdated)
-        fresh |= {name: case((stays, getattr(Dossier, name)), else_=statement.excluded[name]) for name in placed}
-    if placed_at.relinks:
-        fresh["supersedes_dossier_id"] = statement.excluded.supersedes_dossier_id
-    statement = statement.on_conflict_do_update(
-        index_elements=[Dossier.id],
-        set_=fresh
-        | {
-            "status": case(
-                (outdated, DossierStatus.SUPERSEDED.value),
-                (was_error, DossierStatus.READY.value),
-                else_=Dossier.status,
-            ),
-            "error": null(),
-            "client_id": statement.excluded.client_id,  # of one that was in error, it may have been corrected
-            "batch_id": statement.excluded.batch_id,
-            "created_at": case((was_error, func.now()), else_=Dossier.created_at),
-            "updated_at": func.now(),
-        },
-        where=and_(Dossier.run_id == run.input.run_id, or_(was_error, literal(order.republish))),
-    )
-    row = session.execute(statement.returning(Dossier.status, Dossier.released_at)).one_or_none()
+    row = session.connection().execute(_UPSERT, values).one_or_none()
     if row is None:
         raise Internal(
             f"Run {run.input.run_id!r} has a published dossier ({run.input.dossier_id}) that this job did not "
             "make. Nothing was changed. This is a bug in the worker, or the row was written by hand.",
             step="dossier",
         )
+    gaps.write(session, placed.behind)
+    if placed.relinks and run.before is not None:
+        gaps.reopen(session, run.before.supersedes_dossier_id)
     if place is not None and not due and row.released_at is not None:
         raise AlreadyReleased(
             f"Dossier {run.input.dossier_id} was released while it was being assembled again. Nothing was "
             "changed. Republish without `release_date`.",
             field="release_date",
         )
-    return placed_at, due and row.status == DossierStatus.READY
+    return placed, due and row.status == DossierStatus.READY
+
+
+def _upsert_statement() -> Any:
+    """Insert the dossier; where the run has one, take its place if it is the record of an error, or as asked."""
+    new = insert(table_of(Dossier)).values(
+        status=DossierStatus.READY,
+        pipeline_version="v2",
+        released_at=case((bindparam("shown_at_once", type_=Boolean), func.now())),
+    )
+    was_error = Dossier.status == DossierStatus.ERROR
+    outdated = and_(was_error, Dossier.superseded_by_dossier_id.is_not(None))
+    is_seen = func.coalesce(Dossier.released_at <= func.clock_timestamp(), False)
+    stays = or_(not_(bindparam("places", type_=Boolean)), is_seen, outdated)
+    content = (*_AS_DRAFTED, "company_key", "agents_completed", "client_id", "batch_id")  # an error's client may
+    return new.on_conflict_do_update(  # have been corrected
+        index_elements=[Dossier.id],
+        set_={
+            **{name: new.excluded[name] for name in content},
+            **{name: case((stays, getattr(Dossier, name)), else_=new.excluded[name]) for name in _PLACED},
+            "supersedes_dossier_id": case(
+                (bindparam("relinks", type_=Boolean), new.excluded.supersedes_dossier_id),
+                else_=Dossier.supersedes_dossier_id,
+            ),
+            "status": case(
+                (outdated, DossierStatus.SUPERSEDED.value),
+                (was_error, DossierStatus.READY.value),
+                else_=Dossier.status,
+            ),
+            "error": null(),
+            "created_at": case((was_error, func.now()), else_=Dossier.created_at),
+            "updated_at": func.now(),
+        },
+        where=and_(Dossier.run_id == new.excluded.run_id, or_(was_error, bindparam("republish", type_=Boolean))),
+    ).returning(Dossier.status, Dossier.released_at)
+
+
+_AS_DRAFTED = (
+    "company_name",
+    "company_domain",
+    "lead_score",
+    "timing_urgency",
+    "primary_signal",
+    *SECTIONS,
+)
+_PLACED = ("release_date", "release_at", "drip_position", "released_at")
+_UPSERT = _upsert_statement()
+_FORGET_CONTACTS = delete(table_of(Contact)).where(Contact.dossier_id == bindparam("of_dossier"))
+_DRAFTED = tuple(field.name for field in fields(ContactDraft))
+
+
+def _contacts_statement() -> Any:
+    """Insert the contacts of one JSON array: one statement to send and to plan, however many they are."""
+    contacts = table_of(Contact)
+    names = ("dossier_id", *_DRAFTED)
+    rows = (
+        func.jsonb_to_recordset(bindparam("contacts", type_=JSONB))
+        .table_valued(*(column(name, contacts.c[name].type) for name in names))
+        .render_derived(with_types=True)
+    )
+    return insert(contacts).from_select(names, select(*(rows.c[name] for name in names)))
+
+
+_CONTACTS = _contacts_statement()
+_CLOSE_RUN = (
+    update(table_of(V2Run))
+    .where(V2Run.run_id == bindparam("published_run"))
+    .values(status="published", error_message=null())
+)
 
 
 def replace_contacts(session: Session, run: LoadedRun, contacts: tuple[ContactDraft, ...]) -> None:
     """Write the dossier's contacts in one statement; those of an earlier publish are gone."""
+    dossier_id = run.input.dossier_id
     if run.before is not None:
-        session.execute(delete(Contact).where(Contact.dossier_id == run.input.dossier_id))
+        session.connection().execute(_FORGET_CONTACTS, {"of_dossier": dossier_id})
     if contacts:
-        rows = [asdict(contact) | {"dossier_id": run.input.dossier_id} for contact in contacts]
-        session.execute(insert(Contact), rows)
+        rows = [
+            {name: getattr(contact, name) for name in _DRAFTED} | {"dossier_id": dossier_id}
+            for contact in contacts
+        ]
+        session.connection().execute(_CONTACTS, {"contacts": rows})
 
 
 def link(session: Session, run: LoadedRun, placed: Placing, *, due: bool) -> datetime | None:
@@ -158,7 +200,7 @@ def link(session: Session, run: LoadedRun, placed: Placing, *, due: bool) -> dat
         before = (run.before.release_date, run.before.release_at) if run.before else (None, None)
         note(session, dossier_id, action, PUBLISH, now=(place.day, place.at), before=before)
     if isinstance(placed.list, str):
-        lists.put(session, dossier_id, lists.made_on_demand(session, run.client_id, placed.list))
+        lists.put_by_name(session, dossier_id, run.client_id, placed.list)
     elif placed.list is not None:
         lists.put(session, dossier_id, placed.list)
     return run.now if due else run.before.released_at if run.before else None
@@ -166,12 +208,7 @@ def link(session: Session, run: LoadedRun, placed: Placing, *, due: bool) -> dat
 
 def close_run(session: Session, run: LoadedRun, batch: StoredBatch | None) -> None:
     """Mark the run as published, and count the batches it is in or was in."""
-    session.execute(
-        update(V2Run)
-        .where(V2Run.run_id == run.input.run_id)
-        .values(status="published", error_message=null())
-        .execution_options(synchronize_session=False)
-    )
+    session.connection().execute(_CLOSE_RUN, {"published_run": run.input.run_id})
     _count(session, run, batch)
 
 

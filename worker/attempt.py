@@ -18,19 +18,19 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from models.jobs import AttemptOutcome, Job
 from models.values import Notice
-from worker import claims, db, logs, turns
+from worker import claims, db, logs, telemetry, turns
 from worker.claims import Claim, Fenced
 from worker.errors import ColumnlineError, Internal
 from worker.failpoints import failpoint
 from worker.heard import for_celery, later
-from worker.outcomes import Outcome, is_outage, outcome_of, passes_in_step
+from worker.outcomes import Outcome, is_outage, outcome_of, passes
 from worker.retry import RetryPolicy
 from worker.ring import ring
 from worker.settings import settings
+from worker.tries import at_once, while_away
 
 log = logs.get(__name__)
 
@@ -48,14 +48,6 @@ class Ending:
 
 OnError = Callable[[Session, Claim, ColumnlineError], Ending]
 """What a kind does, in the transaction that records its error."""
-
-_STEP_TRIES = 3
-_in_step = Retrying(
-    stop=stop_after_attempt(_STEP_TRIES),
-    wait=wait_random(0, 0.05),
-    retry=retry_if_exception(passes_in_step),
-    reraise=True,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,40 +71,50 @@ class Attempt:
         """What was asked for, as accepted."""
         return self.claim.payload
 
-    def begin(self, session: Session) -> None:
-        """Open the work: lock the job's row and make sure that it is still ours.
+    def work(self, do: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work in one transaction, which opens with a lock on the job's row: everything or nothing.
+
+        After a deadlock, a serialization failure or a lock timeout all of it is tried again, at once and a few
+        times. A savepoint for each step would keep the locks that stand in somebody's way, and cost each publish
+        two round trips a step.
 
         Raises:
-            Fenced: it is not.
+            Fenced: the job is not ours any more.
         """
-        claims.fence(session, self.claim)
+
+        def in_one() -> T:
+            with db.transaction() as session:
+                claims.fence(session, self.claim)
+                return do(session, *args, **kwargs)
+
+        return at_once(in_one)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Record the job as done where its effects are already stored, or lie elsewhere.
+
+        Raises:
+            Fenced: the job is not ours any more.
+        """
+        self.work(self.complete, result)
+
+    def renew(self, session: Session, lease: timedelta) -> None:
+        """Open a piece of long work, as `work` does, and keep the job for so much longer.
+
+        Raises:
+            Fenced: it is not ours any more.
+        """
+        claims.renew(session, self.claim, lease)
 
     def step(self, name: str, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do a step that needs no database. Its time is recorded, and its name in case it fails."""
+        """Do a step. Its time is recorded, and its name in case it fails."""
         self.at = name
         failpoint(f"step.{name}")
         began = time.perf_counter()
         try:
-            return work(*args, **kwargs)
+            with telemetry.span(name):
+                return work(*args, **kwargs)
         finally:
             self.timings[name] = round((time.perf_counter() - began) * 1000, 3)
-
-    def store(
-        self,
-        name: str,
-        session: Session,
-        work: Callable[Concatenate[Session, P], T],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Do a step in a savepoint; a deadlock, serialization failure or lock timeout is tried again at once."""
-
-        def in_savepoint() -> T:
-            with session.begin_nested():
-                return work(session, *args, **kwargs)
-
-        return self.step(name, _in_step, in_savepoint)
 
     def complete(self, session: Session, result: dict[str, Any], warnings: tuple[Notice, ...] = ()) -> None:
         """Record the job as done, in the transaction that holds its effects.
@@ -162,7 +164,8 @@ def holding(
         yield None
         return
     attempt = Attempt(held)
-    with structlog.contextvars.bound_contextvars(job_id=job_id, key=held.key, attempt=held.attempt):
+    ids = {"job_id": job_id, "run_id": held.payload.get("run_id"), "attempt": held.attempt}
+    with structlog.contextvars.bound_contextvars(key=held.key, **ids), telemetry.span(held.kind, **ids):
         if held.exhausted:
             outcome: Outcome | None = _settle(attempt, _exhausted(held), rules, on_error)
             yield None
@@ -215,7 +218,8 @@ def _unmasked(exc: BaseException) -> BaseException:
 def _settle(attempt: Attempt, exc: BaseException, rules: Rules, on_error: OnError | None) -> Outcome | None:
     """Record how the attempt ended, in a transaction of its own. Returns None if it turns out not to be ours.
 
-    If even that fails, the lease runs out and the sweep hands the job on.
+    A database that has just gone is waited for a while: the sweep takes a job that was not settled for one whose
+    worker died. If even that fails, the lease runs out and the sweep hands the job on.
     """
     exc = _unmasked(exc)
     outcome = outcome_of(
@@ -233,22 +237,33 @@ def _settle(attempt: Attempt, exc: BaseException, rules: Rules, on_error: OnErro
         outcome=outcome.kind.value,
         code=outcome.error.code,
         step=attempt.at,
-        detail=outcome.error.detail,
+        detail=outcome.error.reason,
         trace=[] if isinstance(exc, ColumnlineError) else logs.trace(exc),
     )
-    try:
+    telemetry.note(outcome=outcome.kind.value, code=outcome.error.code)
+    if outcome.error.code == Internal.code:
+        ids = {"job_id": attempt.claim.job_id, "run_id": attempt.payload.get("run_id")}
+        telemetry.report(exc, kind=attempt.claim.kind, step=attempt.at, **ids)
+
+    def record() -> Ending:
         with db.transaction() as session:
             claims.fence(session, attempt.claim)
             ending = _run_hook(session, attempt.claim, outcome, on_error)
             claims.settle(
                 session, attempt.claim, outcome, step=attempt.at, timings=attempt.timings, result=ending.result
             )
+        return ending
+
+    try:
+        ending = while_away(record)
     except Fenced:
         # The commit went through although its answer was lost, or the job was taken back.
         log.warning("job_fenced", step=attempt.at)
         return None
     except Exception as failure:
-        if is_outage(failure):
+        if passes(failure) and ended and attempt.claim.attempt < attempt.claim.max_attempts:
+            return _settle(attempt, failure, rules, on_error)  # its end cannot be recorded whole: another attempt
+        if is_outage(failure) or passes(failure):
             raise later("the database is away; the lease runs out, and the sweep hands the job on") from None
         raise
     ring(*ending.bells)
@@ -262,8 +277,8 @@ def _run_hook(session: Session, held: Claim, outcome: Outcome, on_error: OnError
         with session.begin_nested():
             return on_error(session, held, outcome.error)
     except Exception as exc:
-        if is_outage(exc):
-            raise
+        if is_outage(exc) or passes(exc) or isinstance(_unmasked(exc), SoftTimeLimitExceeded):
+            raise  # over some time: then both are recorded
         # The job's own error must be recorded all the same: it is what tells somebody to act.
         log.error(  # noqa: TRY400 - its text may quote a row
             "error_hook_failed", kind=held.kind, error=type(exc).__name__, trace=logs.trace(exc)

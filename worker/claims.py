@@ -7,14 +7,16 @@ comes back therefore writes nothing.
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Interval,
     bindparam,
+    case,
     column,
     func,
     insert,
@@ -60,14 +62,20 @@ class Claim:
     max_attempts: int
     lost: int
     waited: timedelta
+    waited_for: str | None
     overdue: bool
     exhausted: bool
     starving: bool
 
     @property
+    def guarded(self) -> dict[str, Any]:
+        """What statements compare, in order to write only while the claim holds."""
+        return {"held_job": self.job_id, "held_epoch": self.epoch}
+
+    @property
     def standing(self) -> Standing:
         """What the retry rules need to know."""
-        return Standing(self.attempt, self.max_attempts, self.waited, self.overdue)
+        return Standing(self.attempt, self.max_attempts, self.waited, self.waited_for, self.overdue)
 
 
 def _claim_statement() -> Any:
@@ -109,6 +117,7 @@ def _claim_statement() -> Any:
             Job.max_attempts,
             Job.lost,
             func.coalesce(func.now() - Job.waiting_since, literal(timedelta(), Interval)).label("waited"),
+            Job.error["code"].astext.label("waited_for"),
             (Job.deadline_at <= func.now()).label("overdue"),
             due.c.exhausted,
             due.c.starving,
@@ -119,18 +128,12 @@ def _claim_statement() -> Any:
         ["job_id", "epoch", "attempt", "worker"],
         select(claimed.c.job_id, claimed.c.epoch, claimed.c.attempt, bindparam("worker")),
     )
-    return select(claimed).add_cte(opened.cte("opened"))
+    # A claim that a crash of the server forgets is an attempt forgotten, no more: no need to wait for the disk.
+    forgettable = func.set_config("synchronous_commit", "off", True).label("forgettable")
+    return select(claimed, forgettable).add_cte(opened.cte("opened"))
 
 
 _CLAIM = _claim_statement()
-# A claim that a crash of the server forgets is an attempt forgotten, nothing more: no need to wait for the disk.
-_FORGETTABLE = select(func.set_config("synchronous_commit", "off", True))
-_FENCE = (
-    select(literal(1))
-    .select_from(Job)
-    .where(Job.id == bindparam("job_id"), Job.epoch == bindparam("epoch"), Job.state == JobState.RUNNING)
-    .with_for_update()
-)
 
 
 def claim(session: Session, job_id: UUID, kind: str, lease: timedelta) -> Claim | None:
@@ -139,10 +142,9 @@ def claim(session: Session, job_id: UUID, kind: str, lease: timedelta) -> Claim 
     Returns None where there is nothing to do: unknown, of another kind, settled, held, not due yet, or in other
     hands.
     """
-    session.execute(_FORGETTABLE)
     values = {"job_id": job_id, "of_kind": kind, "lease": lease, "worker": _worker()}
-    row = session.execute(_CLAIM, values).one_or_none()
-    return None if row is None else Claim(**row._mapping)  # noqa: SLF001 - the public name of a row's dict
+    row = session.connection().execute(_CLAIM, values).one_or_none()
+    return None if row is None else Claim(*row[: len(fields(Claim))])
 
 
 def fence(session: Session, held: Claim) -> None:
@@ -151,7 +153,24 @@ def fence(session: Session, held: Claim) -> None:
     Raises:
         Fenced: it is not.
     """
-    if session.execute(_FENCE, {"job_id": held.job_id, "epoch": held.epoch}).one_or_none() is None:
+    if session.connection().execute(_FENCE, held.guarded).one_or_none() is None:
+        raise Fenced
+
+
+def renew(session: Session, held: Claim, lease: timedelta) -> None:
+    """Hold the job for so much longer, and lock its row as `fence` does: for work that outlasts one lease.
+
+    Raises:
+        Fenced: it is not ours any more.
+    """
+    statement = (
+        update(Job)
+        .where(*_guard())
+        .values(leased_until=func.now() + lease)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.execute(statement, held.guarded).one_or_none() is None:
         raise Fenced
 
 
@@ -168,20 +187,13 @@ def complete(
     Raises:
         Fenced: the claim was taken back; the whole transaction must be rolled back.
     """
-    _close(
-        session,
-        held,
-        {"outcome": AttemptOutcome.DONE, "step": "complete", "timings": timings},
-        {
-            "state": JobState.DONE,
-            "step": "complete",
-            "error": null(),
-            "result": result,
-            "warnings": warnings,
-            "settled_at": func.clock_timestamp(),
-            "waiting_since": null(),
-        },
-    )
+    values = held.guarded | {
+        "new_result": result,
+        "new_warnings": warnings,
+        "took": timings,
+    }
+    if session.connection().execute(_COMPLETE, values).one_or_none() is None:
+        raise Fenced
 
 
 def settle(
@@ -211,30 +223,58 @@ def settle(
     }
     match outcome.kind:
         case AttemptOutcome.HELD:
-            values |= {"state": JobState.HELD, "held_reason": outcome.error.code}
+            values |= {"state": JobState.HELD, "held_reason": outcome.error.code, "lost": 0}
         case AttemptOutcome.ERROR:
             values |= {"state": JobState.ERROR, "settled_at": func.clock_timestamp(), "result": result}
         case _:
-            values |= {"state": JobState.WAITING, "run_at": func.now() + outcome.pause}
+            values |= {"state": JobState.WAITING, "run_at": func.now() + outcome.pause, "lost": 0}
     if outcome.kind is AttemptOutcome.WAITING:
-        values["waiting_since"] = func.coalesce(Job.waiting_since, func.now())
+        is_the_same = Job.error["code"].astext == outcome.error.code
+        values["waiting_since"] = func.coalesce(case((is_the_same, Job.waiting_since)), func.now())
     attempt = {"outcome": outcome.kind, "step": step, "error": error, "timings": timings}
-    _close(session, held, attempt, values)
+    statement = _closing(attempt, values)
+    if session.execute(statement, held.guarded).one_or_none() is None:
+        raise Fenced
 
 
-def _close(session: Session, held: Claim, attempt: dict[str, Any], values: dict[str, Any]) -> None:
-    """One statement: the job's new state, guarded by the epoch, and the end of the attempt's row."""
-    job = (
-        update(Job)
-        .where(Job.id == held.job_id, Job.epoch == held.epoch, Job.state == JobState.RUNNING)
-        .values(leased_until=null(), **values)
-        .returning(Job.id, Job.epoch)
-        .cte("job")
+def _guard() -> tuple[ColumnElement[bool], ...]:
+    """What is true while a job is in the hands that claimed it: its epoch is the claim's, and it is running."""
+    return (
+        Job.id == bindparam("held_job"),
+        Job.epoch == bindparam("held_epoch"),
+        Job.state == JobState.RUNNING,
     )
+
+
+def _closing(attempt: dict[str, Any], values: dict[str, Any]) -> Any:
+    """One statement: the job's new state, guarded by the epoch, and the end of the attempt's row."""
+    job = update(Job).where(*_guard()).values(leased_until=null(), **values).returning(Job.id).cte("job")
     closed = (
         update(JobAttempt)
-        .where(JobAttempt.job_id == job.c.id, JobAttempt.epoch == job.c.epoch)
+        .where(JobAttempt.job_id == job.c.id, JobAttempt.epoch == bindparam("held_epoch"))
         .values(finished_at=func.clock_timestamp(), **attempt)
     )
-    if session.execute(select(column("id")).select_from(job).add_cte(closed.cte("closed"))).one_or_none() is None:
-        raise Fenced
+    return select(column("id")).select_from(job).add_cte(closed.cte("closed"))
+
+
+def _completing() -> Any:
+    return _closing(
+        {"outcome": AttemptOutcome.DONE, "step": "complete", "timings": bindparam("took")},
+        {
+            "state": JobState.DONE,
+            "step": "complete",
+            "error": null(),
+            "result": bindparam("new_result"),
+            "warnings": bindparam("new_warnings"),
+            "settled_at": func.clock_timestamp(),
+            "waiting_since": null(),
+        },
+    )
+
+
+def _fencing() -> Any:
+    return select(literal(1)).select_from(Job).where(*_guard()).with_for_update()
+
+
+_FENCE = _fencing()
+_COMPLETE = _completing()

@@ -1,29 +1,19 @@
 """Dossiers as ops find them: a list with filters, and one with what was decided about it (roadmap §8)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Uuid, exists, func, select, tuple_
+from sqlalchemy import Uuid, func, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from models.calendar import CalendarEvent
-from models.production import Batch, Client, Dossier, DossierList, DossierStatus
+from models.production import Batch, Client, Dossier, DossierList
 from worker import paging
+from worker.dossier_filter import DossierFilter
 from worker.errors import DossierNotFound
-
-
-class ReleaseState(StrEnum):
-    """Where a dossier is on the calendar."""
-
-    RELEASED = "released"
-    SCHEDULED = "scheduled"
-    HELD = "held"
 
 
 class DossierRow(BaseModel):
@@ -70,51 +60,6 @@ class DossierDetail(DossierRow):
     history: list[Decision]
 
 
-@dataclass(frozen=True, slots=True)
-class DossierFilter:
-    """Conditions that a dossier must meet; None is no condition."""
-
-    client_id: UUID | None = None
-    status: DossierStatus | None = None
-    pipeline_version: str | None = None
-    batch_id: UUID | None = None
-    list_id: UUID | None = None
-    release: ReleaseState | None = None
-    company: str | None = None
-    since: datetime | None = None
-
-    def conditions(self) -> Iterator[ColumnElement[bool]]:
-        """The conditions that are set."""
-        for column, value in (
-            (Dossier.client_id, self.client_id),
-            (Dossier.status, self.status),
-            (Dossier.pipeline_version, self.pipeline_version),
-            (Dossier.batch_id, self.batch_id),
-        ):
-            if value is not None:
-                yield column == value
-        if self.list_id is not None:
-            on_list = exists().where(DossierList.dossier_id == Dossier.id, DossierList.list_id == self.list_id)
-            yield on_list
-        if self.company is not None:
-            yield Dossier.company_name.icontains(self.company, autoescape=True) | Dossier.company_domain.icontains(
-                self.company, autoescape=True
-            )
-        if self.since is not None:
-            yield Dossier.created_at >= self.since
-        seen = func.coalesce(Dossier.released_at <= func.now(), False)
-        has_moment = func.coalesce(Dossier.release_at, Dossier.released_at).is_not(
-            None
-        )  # V1 says it with the latter
-        match self.release:
-            case ReleaseState.RELEASED:
-                yield seen
-            case ReleaseState.SCHEDULED:
-                yield (Dossier.status == DossierStatus.READY) & ~seen & has_moment
-            case ReleaseState.HELD:
-                yield (Dossier.status == DossierStatus.READY) & ~seen & ~has_moment
-
-
 _LISTS = select(DossierList.list_id).where(DossierList.dossier_id == Dossier.id).order_by(DossierList.list_id)
 _ROWS = (
     select(
@@ -153,7 +98,7 @@ def page(
     Raises:
         Validation: the cursor is none that this function gave.
     """
-    statement = _ROWS.where(*conditions.conditions())
+    statement = _ROWS.where(*conditions.conditions(session))
     if cursor is not None:
         statement = statement.where(tuple_(Dossier.created_at, Dossier.id) < paging.read(cursor))
     statement = statement.order_by(Dossier.created_at.desc(), Dossier.id.desc()).limit(limit + 1)

@@ -10,17 +10,20 @@ from worker import db, jobs
 from worker.calendar.release import release_due
 from worker.celery import app
 from worker.heard import JobFailed
+from worker.sweep import rescue
 
 
 def drain() -> Iterator[Job]:
     """Run every due job, longest due first, until none is; yields each as it was before its attempt.
 
-    Dossiers whose release has come are released at the end.
+    Those that a dead worker left behind, past their lease, come last; then dossiers are released that are due.
     """
     app.loader.import_default_modules()
     while True:
         with db.transaction() as session:
             job = jobs.next_due(session)
+            if job is None and rescue(session):
+                continue
         if job is None:
             break
         with suppress(Retry, JobFailed):  # the row says what became of it

@@ -39,6 +39,11 @@ class ColumnlineError(Exception):
         self.field = field
         self.findings = findings
 
+    @property
+    def reason(self) -> str:
+        """The detail as a log and Flower may have it: it quotes nothing that a writer returned."""
+        return "; ".join(f"{each['step']}: {each['detail']}" for each in self.findings) or self.detail
+
     def as_dict(self) -> dict[str, Any]:
         """The `error` of a job answer and of `dossiers.error`: always the same keys."""
         return {

@@ -131,6 +131,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), 
 """A run id, step name, step id or client id: 1 to 128 printable characters."""
 
 OptionalName = Annotated[Name | None, AbsentIfEmpty]
+OptionalDay = Annotated[date | None, AbsentIfEmpty]
 OptionalMoment = Annotated[AwareDatetime | None, AbsentIfEmpty]
 OptionalObject = Annotated[dict[str, Any] | None, WrapValidator(_uncopied), AbsentIfEmpty]
 ANY_DAY: Any = {"anyOf": [{"type": "string", "examples": ["2026-01-20"]}, {"type": "null"}]}

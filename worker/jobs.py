@@ -5,18 +5,19 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, literal, null, select, update
+from sqlalchemy import ColumnElement, Interval, Text, bindparam, case, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobKind, JobState
+from models.base import table_of
+from models.jobs import DUE, SETTLED, AttemptOutcome, Job, JobAttempt, JobKind, JobState
 from worker import turns
 from worker.errors import JobNotFound, JobStateConflict, PublishConflict
 from worker.settings import Settings
 
 RESTARTABLE = (JobState.ERROR, JobState.CANCELLED)
 RETRIABLE = (*RESTARTABLE, JobState.HELD, JobState.WAITING)
-CALLBACK_ATTEMPTS = 16
+CALLBACK_ATTEMPTS = 23
 CANCELLABLE = (JobState.QUEUED, JobState.WAITING, JobState.HELD)
 
 
@@ -47,16 +48,15 @@ def accept(
     Raises:
         PublishConflict: an unsettled or done job has another payload; names the fields that differ.
     """
-    fresh = insert(Job).values(
-        kind=kind,
-        key=key,
-        client_id=client_id,
-        payload=payload,
-        max_attempts=attempts_of(kind, config),
-        deadline_at=func.now() + timedelta(seconds=config.job_deadline),
-        rung_at=case((turns.outstanding(client_id, kind) < turns.OUTSTANDING, func.now())),
-    )
-    created = session.scalars(fresh.on_conflict_do_nothing().returning(Job)).one_or_none()
+    values = {
+        "of_kind": kind,
+        "of_key": key,
+        "of_client": client_id,
+        "asked": payload,
+        "tries": attempts_of(kind, config),
+        "patience": timedelta(seconds=config.job_deadline),
+    }
+    created = session.scalars(_ACCEPT if client_id is not None else _ACCEPT_OF_NOBODY, values).one_or_none()
     if created is not None:
         return created, True
     identity = (Job.kind == kind, Job.key == key)
@@ -81,6 +81,25 @@ def accept(
             ),
         )
     return found, False
+
+
+def _accepting(of_client: Any) -> Any:
+    """Built once: putting this statement together costs more than all else that accepting does."""
+    of_kind = bindparam("of_kind", type_=Text)
+    fresh = insert(table_of(Job)).values(
+        kind=of_kind,
+        key=bindparam("of_key"),
+        client_id=of_client,
+        payload=bindparam("asked"),
+        max_attempts=bindparam("tries"),
+        deadline_at=func.now() + bindparam("patience", type_=Interval),
+        rung_at=case((turns.outstanding(of_client, of_kind) < turns.OUTSTANDING, func.now())),
+    )
+    return select(Job).from_statement(fresh.on_conflict_do_nothing().returning(*table_of(Job).c))
+
+
+_ACCEPT = _accepting(bindparam("of_client", type_=Text))
+_ACCEPT_OF_NOBODY = _accepting(null())
 
 
 def restart(
@@ -174,6 +193,21 @@ def cancel(session: Session, job_id: UUID) -> tuple[Job, bool]:
     return found, False
 
 
+def move(session: Session, kind: str, key: str, client_id: str) -> None:
+    """Have a job that has not ended be this client's from now on: it waits for that one's mapping, in its turn."""
+    session.execute(
+        update(Job)
+        .where(
+            Job.kind == kind,
+            Job.key == key,
+            Job.state.not_in(SETTLED),
+            Job.client_id.is_distinct_from(client_id),
+        )
+        .values(client_id=client_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def wake(session: Session, kind: str, key: str) -> Job | None:
     """Make a job due at once that waits for something missing. Returns it, or None."""
     statement = (
@@ -200,9 +234,10 @@ def get(session: Session, job_id: UUID) -> Job:
     return job
 
 
-def find(session: Session, kind: str, key: str) -> Job | None:
-    """The job of this kind and key, or None."""
-    return session.scalars(select(Job).where(Job.kind == kind, Job.key == key)).one_or_none()
+def find(session: Session, kind: str, key: str, *, lock: bool = False) -> Job | None:
+    """The job of this kind and key, or None; with `lock` as it stays until this transaction ends."""
+    statement = select(Job).where(Job.kind == kind, Job.key == key)
+    return session.scalars(statement.with_for_update(key_share=True) if lock else statement).one_or_none()
 
 
 def attempts(session: Session, job_id: UUID) -> list[JobAttempt]:

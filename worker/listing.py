@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from models.jobs import Job, JobState
-from worker import jobs, paging
+from worker import inbox, jobs, paging
 from worker.errors import Validation
 from worker.settings import Settings
 
@@ -75,5 +75,5 @@ def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: i
         .order_by(Job.created_at, Job.id)
         .limit(limit)
     )
-    tried = (jobs.retry(session, config, job_id) for job_id in list(session.scalars(statement)))
+    tried = inbox.restart(session, config, session.scalars(statement).all())
     return [job for job, changed in tried if changed]

@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from models.base import table_of
 from models.production import DossierList, List
 from worker.errors import ListNotFound, ListOfOtherClient
 from worker.settings import Settings
@@ -53,19 +54,27 @@ def asked_for(
     return found[0]
 
 
-def made_on_demand(session: Session, client_id: UUID, name: str) -> UUID:
-    """The client's list of that name, made if it is not there."""
-    same = select(List.id).where(List.client_id == client_id, List.name == name)
-    list_id = session.scalar(same)
-    if list_id is None:
-        new = insert(List).values(client_id=client_id, name=name).on_conflict_do_nothing().returning(List.id)
-        list_id = session.scalar(new) or session.scalars(same).one()
-    return list_id
-
-
 def put(session: Session, dossier_id: UUID, list_id: UUID) -> None:
     """Put the dossier on the list; it may be there already."""
-    session.execute(insert(DossierList).values(dossier_id=dossier_id, list_id=list_id).on_conflict_do_nothing())
+    session.connection().execute(_PUT, {"dossier_id": dossier_id, "list_id": list_id})
+
+
+def put_by_name(session: Session, dossier_id: UUID, client_id: UUID, name: str) -> None:
+    """Put the dossier on the client's list of that name, which is made if it is not there."""
+    values = {"dossier_id": dossier_id, "client_id": client_id, "name": name}
+    if session.connection().execute(_PUT_BY_NAME, values).one_or_none() is None:
+        session.execute(insert(List).values(client_id=client_id, name=name).on_conflict_do_nothing())
+        session.connection().execute(_PUT_BY_NAME, values).one()
+
+
+_PUT = insert(table_of(DossierList)).on_conflict_do_nothing()
+_PUT_BY_NAME = text("""
+with list as (select id from lists where client_id = :client_id and name = :name),
+put as (
+  insert into dossier_lists (dossier_id, list_id) select :dossier_id, id from list on conflict do nothing
+)
+select id from list
+""")
 
 
 def _has(session: Session, client_id: UUID) -> str:

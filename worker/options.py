@@ -44,7 +44,7 @@ def check_options(session: Session, config: Settings, order: PublishOrder) -> No
     usual = lists.usual(config, client.default_list)
     lists.asked_for(session, clock.client_id, order.default_list_id, order.list, usual)
     _check_release(client, clock, order)
-    if order.supersedes_run_id is not None or order.supersedes_dossier_id is not None:
+    if order.names_an_older:
         newer = chain.Newer(dossier_id_of(order.run_id), clock.client_id)
         try:
             chain.named(

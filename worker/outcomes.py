@@ -1,7 +1,8 @@
 """What an exception means for a job: the one place that decides (design §2, "A closed set of endings").
 
 PostgreSQL's error classes: 08 connection, 53 resources, 57P server going away, 25006 read-only after a
-failover are outages; 40 rollback, 55P03 lock, 57014 timeout pass by themselves; 22 and 23 are wrong data.
+failover are outages; 40 rollback, 55P03 lock, 57014 timeout pass by themselves, and so do 25P03 and 25P04, which
+end the session of a process that stood still; 22 and 23 are wrong data.
 """
 
 from dataclasses import dataclass
@@ -24,9 +25,10 @@ from worker.errors import (
 from worker.retry import RetryPolicy, next_look
 
 _OUTAGES = ("08", "53", "57P", "25006", "58")
-_PASSING = ("40", "55P03", "57014")
+_PASSING = ("40", "55P03", "57014", "25P03", "25P04")
 _NO_SUCH_TABLE = ("42P01", "42703")
-_STEP_PASSING = ("40001", "40P01", "55P03")
+_PASSING_AT_ONCE = ("40001", "40P01", "55P03")
+_STALE_PLAN = "0A000"
 _WRONG_DATA = "22"
 _BROKEN_RULE = "23"
 
@@ -36,14 +38,20 @@ class Standing:
     """Where a job stands at the end of an attempt, as the database told it at the claim.
 
     Attributes:
-        waited: since when something was missing, or zero.
+        waited: for how long something has been missing, or zero.
+        waited_for: the code that said what, at the last look.
         overdue: whether the job's deadline for outages has passed.
     """
 
     attempt: int
     max_attempts: int
     waited: timedelta
+    waited_for: str | None
     overdue: bool
+
+    def waited_on(self, missing: Waiting) -> timedelta:
+        """For how long this has been missing: after the outputs, an older run is waited for as patiently."""
+        return self.waited if missing.code == self.waited_for else timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +76,20 @@ def is_outage(exc: BaseException) -> bool:
         return True
     state = sqlstate(exc)
     if state is not None:
-        return state.startswith(_OUTAGES)
+        return state.startswith(_OUTAGES) or _met_a_stale_plan(exc)
     # The driver raises these without a code when the connection cannot be made or breaks.
     return isinstance(exc, DBAPIError) and (
         exc.connection_invalidated or type(exc).__name__ in {"OperationalError", "InterfaceError"}
     )
 
 
+def _met_a_stale_plan(exc: BaseException) -> bool:
+    """Whether it met a plan that an app's change made useless; `db` has given up the connection that had it."""
+    return isinstance(exc, DBAPIError) and sqlstate(exc) == _STALE_PLAN and exc.connection_invalidated
+
+
 def passes(exc: BaseException) -> bool:
-    """Whether the database was only busy: a rollback, a lock, a timeout."""
+    """Whether it is over with this transaction: a rollback, a lock, a timeout."""
     return (sqlstate(exc) or "").startswith(_PASSING)
 
 
@@ -85,19 +98,26 @@ def lacks_schema(exc: BaseException) -> bool:
     return sqlstate(exc) in _NO_SUCH_TABLE
 
 
-def passes_in_step(exc: BaseException) -> bool:
-    """Whether the step alone may be tried again at once: deadlock, serialization failure, lock timeout."""
+def passes_at_once(exc: BaseException) -> bool:
+    """Whether the same transaction may be tried again at once: deadlock, serialization failure, lock timeout.
+
+    So may one that met a stale plan: its connection is given up, and the next has none.
+    """
     state = sqlstate(exc)
-    return state is not None and state.startswith(_STEP_PASSING)
+    return state in _PASSING_AT_ONCE or _met_a_stale_plan(exc)
+
+
+def named(exc: BaseException, *more: str | None) -> str:
+    """The kind of an exception, its SQLSTATE, and what `more` there is: its text may hold rows, or a password."""
+    state = sqlstate(exc)
+    if state is None:
+        return type(exc).__name__
+    return f"{type(exc).__name__} ({', '.join([f'SQLSTATE {state}', *filter(None, more)])})"
 
 
 def _sentence(exc: BaseException) -> str:
-    """What is said of an exception nobody foresaw: its kind and SQLSTATE; its text may hold row values."""
-    state = sqlstate(exc)
-    if state is not None:
-        constraint = getattr(getattr(getattr(exc, "orig", None), "diag", None), "constraint_name", None)
-        return f"{type(exc).__name__} (SQLSTATE {state}{f', {constraint}' if constraint else ''})"
-    return type(exc).__name__
+    """What is said of an exception nobody foresaw."""
+    return named(exc, getattr(getattr(getattr(exc, "orig", None), "diag", None), "constraint_name", None))
 
 
 def outcome_of(  # noqa: PLR0911 - a closed set of endings, one line each
@@ -120,8 +140,8 @@ def outcome_of(  # noqa: PLR0911 - a closed set of endings, one line each
     match exc:
         case Held():
             return Outcome(AttemptOutcome.HELD, exc)
-        case Waiting() if standing.waited < deadline:
-            return Outcome(AttemptOutcome.WAITING, exc, next_look(standing.waited, deadline))
+        case Waiting() if (waited := standing.waited_on(exc)) < deadline:
+            return Outcome(AttemptOutcome.WAITING, exc, next_look(waited, deadline))
         case Permanent() | Waiting() | Internal():
             return Outcome(AttemptOutcome.ERROR, exc)
         case Unavailable():
@@ -131,9 +151,9 @@ def outcome_of(  # noqa: PLR0911 - a closed set of endings, one line each
             return Outcome(AttemptOutcome.ERROR if used_up else AttemptOutcome.RETRY, exc, pause)
     if is_outage(exc):
         return _outage(Unavailable(f"The database was away: {_sentence(exc)}.", step=step), standing, pause)
-    if _is_wrong_data(exc):
+    if is_wrong_data(exc):
         return Outcome(AttemptOutcome.ERROR, _refused(exc, step))
-    if (sqlstate(exc) or "").startswith(_BROKEN_RULE):
+    if breaks_rule(exc):
         return Outcome(AttemptOutcome.ERROR, _broke_rule(exc, step))
     used_up = standing.attempt >= standing.max_attempts
     error = Internal(
@@ -149,7 +169,13 @@ def _outage(error: ColumnlineError, standing: Standing, pause: timedelta) -> Out
     return Outcome(kind, error, max(pause, timedelta(seconds=1)))
 
 
-def _is_wrong_data(exc: BaseException) -> bool:
+def breaks_rule(exc: BaseException) -> bool:
+    """Whether a row broke a rule of the database: a key, a reference, a check, a value that must be there."""
+    return (sqlstate(exc) or "").startswith(_BROKEN_RULE)
+
+
+def is_wrong_data(exc: BaseException) -> bool:
+    """Whether PostgreSQL, or the driver for it, cannot take a value as it is."""
     state = sqlstate(exc)
     if state is not None:
         return state.startswith(_WRONG_DATA)

@@ -18,13 +18,14 @@ class BatchProgress(BaseModel):
 
     batch_id: UUID
     client_id: UUID = Field(description="the client of the app")
+    client_name: str
     batch_number: str
     status: str = Field(description="pending, processing, complete or complete_with_errors; V1 has its own")
     created_at: datetime
-    total: int = Field(description="its dossiers, and the runs registered with it that have none yet")
+    total: int = Field(description="its dossiers, and the runs registered with it that are to become one")
     completed: int = Field(description="dossiers that were published")
-    failed: int = Field(description="dossiers in error, and runs that failed in the pipeline")
-    running: int = Field(description="runs whose publish was accepted and has not ended")
+    failed: int = Field(description="dossiers in error, and runs that failed without one")
+    running: int = Field(description="runs that have not failed, and whose publish was accepted and has not ended")
     held: int = Field(description="of those, the ones that wait for somebody to act")
     outstanding: int = Field(description="runs that were registered and not sent for publishing yet")
 

@@ -8,11 +8,12 @@ import queue
 import threading
 import time
 from collections.abc import Iterable
+from fnmatch import fnmatch
+from typing import Any
 
-from models.jobs import Job
+from models.jobs import Job, JobKind
 from worker import logs
-from worker.celery import app
-from worker.settings import settings
+from worker.celery import QUEUE_OF, RELEASE, app
 
 log = logs.get(__name__)
 
@@ -64,13 +65,62 @@ def ring(*jobs: Job) -> list[Job]:
 
 def ring_release() -> None:
     """Ring for the calendar: something is due. Beat does so too, less often; so a lost bell does not matter."""
-    if breaker.is_open:
+    if waits(RELEASE) or breaker.is_open:  # whoever just failed to ask need not wait to fail again
         return
     try:
-        app.send_task("release.due", expires=settings().release_interval)
+        app.send_task(RELEASE)
     except Exception as error:  # noqa: BLE001 - whatever a broker's client raises, beat or the next sweep rings again
         breaker.failed()
-        log.warning("bell_failed", task="release.due", error=type(error).__name__)
+        log.warning("bell_failed", task=RELEASE, error=type(error).__name__)
+
+
+def waits(task: str) -> bool:
+    """Whether a bell waits in the task's queue; where the broker cannot be asked, none is known of.
+
+    Whoever rings at intervals asks before, so that bells do not pile up while no worker is there. An expiry would
+    see to that too, but by the clocks of two machines: a worker whose clock is ahead would drop every bell.
+    """
+    queue = queue_of(task)
+    silent = _silent({queue})
+    return silent is not None and queue not in silent
+
+
+def unheard() -> list[str]:
+    """The kinds of jobs for which no bell waits in the broker; none where it cannot be asked.
+
+    A job that is due and was rung for a while ago then has no bell under way: a worker has dropped it, or the
+    broker lost it. Ringing again can pile nothing up.
+    """
+    silent = _silent(set(map(queue_of, JobKind))) or set()
+    return [kind.value for kind in JobKind if queue_of(kind) in silent]
+
+
+def queue_of(task: str) -> str:
+    """The queue of a task, or of a kind of job, which is the name of its task."""
+    return next(queue for pattern, queue in QUEUE_OF.items() if fnmatch(task, pattern))
+
+
+def _silent(queues: set[str]) -> set[str] | None:
+    """Those of the queues in which nothing waits; None where the broker cannot be asked."""
+    if breaker.is_open:
+        return None
+    try:
+        with app.pool.acquire(block=True, timeout=1) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
+            return {queue for queue in queues if _is_empty(connection, queue)}
+    except Exception as error:  # noqa: BLE001 - whatever a broker's client raises, it is asked again next time
+        breaker.failed()
+        log.warning("bells_not_counted", error=type(error).__name__)
+        return None
+
+
+def _is_empty(connection: Any, queue: str) -> bool:
+    with connection.channel() as channel:
+        try:
+            declared = channel.queue_declare(queue, passive=True)
+        except connection.channel_errors:
+            return True  # there is no such queue: Redis has none that is empty
+        return bool(declared.message_count == 0)
 
 
 class BackgroundBell:

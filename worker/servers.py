@@ -25,3 +25,24 @@ def broker_url() -> str:
     from worker import embedded  # noqa: PLC0415 - its wheels are an extra that others need not install
 
     return embedded.attach_redis(settings().data_dir)
+
+
+def start_again() -> bool:
+    """Start embedded servers again that have crashed: where they were, as long as their port is free.
+
+    Returns:
+        Whether one had.
+
+    Raises:
+        EmbeddedServerError: one does not start; the next call tries again.
+    """
+    from worker import embedded  # noqa: PLC0415 - as above
+
+    urls = (database_url, broker_url)
+    lost = embedded.any_crashed(settings().data_dir) or not all(url.cache_info().currsize for url in urls)
+    if lost:
+        for url in urls:
+            url.cache_clear()
+        for url in urls:
+            url()
+    return lost

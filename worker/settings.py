@@ -1,17 +1,17 @@
 """Every setting, its default and its meaning, read once from the environment (design, "Running it").
 
-`DATABASE_URL` and `REDIS_URL` bear the names everybody uses, the rest begin with `COLUMNLINE_`. All wrong
-ones are reported together, a name nobody knows among them: a typing error must not become a default.
+`DATABASE_URL`, `REDIS_URL` and `SENTRY_DSN` bear the names everybody uses, the rest begin with `COLUMNLINE_`.
+All wrong ones are reported together, a name nobody knows among them: a typing error must not become a default.
 """
 
 import difflib
 import itertools
 import os
+import re
 from datetime import timedelta
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,51 +19,34 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from worker.choices import BatchStrategy, ClientMapping, ConfigOwner, MakeMode, SupersedePolicy
+
 PREFIX = "COLUMNLINE_"
-SECRET = {"database_url", "redis_url", "make_token", "make_webhook_url", "callback_secret", "webhook_secrets"}
+UNPREFIXED = {"database_url", "redis_url", "sentry_dsn"}
+SECRET = {
+    "database_url",
+    "redis_url",
+    "sentry_dsn",
+    "make_token",
+    "make_webhook_url",
+    "callback_secret",
+    "webhook_secrets",
+}
 """Fields whose values are never repeated: a URL holds a password too."""
+
+OPTIONAL = SECRET | {"make_url", "make_scenario_id", "public_url"}
+"""Fields that may be absent: an empty variable is as good as none, and spaces around a value do not count."""
+
+LONGEST = 2_000_000
+"""Seconds, about three weeks: PostgreSQL counts its limits in milliseconds of 32 bits."""
+
+Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+"""A century at most: what is never to be pruned is old enough then, and a date before it still is one."""
 
 
 class SettingsError(Exception):
     """The environment is wrong; the text names every wrong setting, what was found and what is wanted."""
-
-
-class ClientMapping(StrEnum):
-    """How a v2 client finds its production client (roadmap §3)."""
-
-    EXPLICIT = "explicit"
-    SLUG = "slug"
-
-
-class BatchStrategy(StrEnum):
-    """Which batch a dossier belongs to (roadmap §1): the client's day, its run's, Make.com's, or none."""
-
-    DAILY = "daily"
-    RUN = "run"
-    MAKE = "make"
-    NONE = "none"
-
-
-class ConfigOwner(StrEnum):
-    """Whose changes of the config fields flow to the other table (roadmap §3)."""
-
-    V2 = "v2"
-    PRODUCTION = "production"
-    SEPARATE = "separate"
-
-
-class MakeMode(StrEnum):
-    """How Make.com is told to run the pipeline (roadmap §7)."""
-
-    API = "api"
-    WEBHOOK = "webhook"
-
-
-class SupersedePolicy(StrEnum):
-    """Whether a publish replaces the company's newest dossier unasked (roadmap §2)."""
-
-    EXPLICIT = "explicit"
-    AUTO = "auto"
 
 
 class Settings(BaseSettings):
@@ -87,7 +70,7 @@ class Settings(BaseSettings):
         description="the broker: redis, rediss, redis+socket, redis+sentinel or amqp; absent: embedded",
     )
     data_dir: Path = Field(default=Path(".columnline"), description="embedded servers' data, and signs of life")
-    host: str = Field(default="127.0.0.1", description="address the bridge listens on under `up`")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address the bridge listens on under `up`")
     port: int = Field(default=8000, ge=0, le=65535, description="port of the bridge under `up`")
     log_format: str = Field(
         default="auto", pattern="^(auto|json|console)$", description="auto: json unless a terminal reads"
@@ -95,23 +78,32 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="log level")
 
     max_attempts: int = Field(default=8, ge=1, le=100, description="attempts before a job is an error")
-    backoff_base: float = Field(default=2, gt=0, description="first pause between attempts")
-    backoff_cap: float = Field(default=300, gt=0, description="longest pause between attempts")
-    job_deadline: float = Field(default=86_400, gt=0, description="how long outages may put a job off")
-    outputs_deadline: float = Field(default=600, ge=0, description="how long a publish waits for missing outputs")
+    backoff_base: Seconds = Field(default=2, description="first pause between attempts")
+    backoff_cap: Seconds = Field(default=300, description="longest pause between attempts")
+    job_deadline: Seconds = Field(default=86_400, description="how long outages may put a job off")
+    outputs_deadline: float = Field(
+        default=600, ge=0, le=LONGEST, description="how long a publish waits for missing outputs"
+    )
 
-    lock_timeout: float = Field(default=3, gt=0, description="longest wait for a row lock")
-    statement_timeout: float = Field(default=15, gt=0, description="longest statement")
-    task_soft_limit: float = Field(default=30, gt=0, description="a task is asked to stop")
-    task_time_limit: float = Field(default=45, gt=0, description="a task is killed")
-    lease: float = Field(default=90, gt=0, description="a worker not heard of by then counts as dead")
-    visibility_timeout: float = Field(default=900, gt=0, description="Redis delivers a bell again")
+    lock_timeout: Seconds = Field(default=3, description="longest wait for a row lock")
+    statement_timeout: Seconds = Field(default=15, description="longest statement")
+    task_soft_limit: Seconds = Field(default=30, description="a task is asked to stop")
+    task_time_limit: Seconds = Field(default=45, description="a task is killed")
+    lease: Seconds = Field(default=90, description="a worker not heard of by then counts as dead")
+    visibility_timeout: Seconds = Field(default=900, description="Redis delivers a bell again")
 
-    sweep_interval: float = Field(default=5, gt=0, description="how often the sweep looks")
-    release_interval: float = Field(default=60, gt=0, description="how often beat releases what is due")
-    ring_pause: float = Field(default=10, gt=0, description="pause before a due job is rung again; grows")
+    sweep_interval: Seconds = Field(default=5, description="how often the sweep looks")
+    release_interval: Seconds = Field(default=60, description="how often beat releases what is due")
+    ring_pause: Seconds = Field(default=10, description="pause before a due job is rung again; grows")
 
     pool_size: int = Field(default=10, ge=1, description="connections to PostgreSQL per process, at most")
+
+    rate_limit: int = Field(
+        default=6000, ge=0, description="requests a minute of each key to one bridge, at most; 0: no limit"
+    )
+    sign_in_limit: int = Field(
+        default=120, ge=0, description="failed sign-ins a minute from one address, at most; 0: no limit"
+    )
 
     client_mapping: ClientMapping = Field(
         default=ClientMapping.SLUG, description="`explicit`, or `slug` as the fallback where no mapping is set"
@@ -120,7 +112,7 @@ class Settings(BaseSettings):
         default=ConfigOwner.V2,
         description="whose config fields flow to the other table of clients: `v2`, `production`; `separate`: none",
     )
-    config_sync_interval: float = Field(default=3600, gt=0, description="how often beat syncs config fields")
+    config_sync_interval: Seconds = Field(default=3600, description="how often beat syncs config fields")
     make_mode: MakeMode = Field(
         default=MakeMode.API,
         description="how a rerun starts the scenario: `api`, or `webhook` for its custom webhook",
@@ -135,8 +127,8 @@ class Settings(BaseSettings):
     make_webhook_url: SecretStr | None = Field(
         default=None, description="the pipeline's custom webhook, for the mode `webhook`"
     )
-    rerun_timeout: float = Field(
-        default=2700, gt=0, description="how long a rerun may take from its start to its publish"
+    rerun_timeout: Seconds = Field(
+        default=2700, description="how long a rerun may take from its start to its publish"
     )
     callback_hosts: str = Field(
         default="*.make.com",
@@ -154,6 +146,21 @@ class Settings(BaseSettings):
         description="the bridge's address in `status_url`; none: as it was called",
     )
 
+    sentry_dsn: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SENTRY_DSN"),
+        description="where Sentry hears of what nobody foresaw; needs `columnline[sentry]`",
+    )
+    keep_previews: Days = Field(default=7, description="days until previews and exports are pruned")
+    keep_jobs: Days = Field(
+        default=30,
+        description="days until other jobs are pruned that are done or cancelled, but for publishes",
+    )
+    keep_errors: Days = Field(
+        default=180, description="days until jobs in error are pruned, and attempts at publishes"
+    )
+    keep_history: Days = Field(default=730, description="days until history of config fields is pruned")
+
     batch_strategy: BatchStrategy = Field(
         default=BatchStrategy.DAILY,
         description="`daily`; `run`: opened when a run is registered; `make`: by `batch_number`; `none`",
@@ -166,12 +173,17 @@ class Settings(BaseSettings):
         default="Inbox", max_length=128, description="the list of every new dossier, made on demand; empty: none"
     )
 
+    @field_validator(*OPTIONAL, mode="before")
+    @classmethod
+    def _trimmed(cls, found: Any) -> Any:
+        return found.strip() or None if isinstance(found, str) else found
+
     @field_validator("database_url")
     @classmethod
     def _postgres_only(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is None or url.get_secret_value().strip() == "":
+        if url is None:
             return None
-        scheme, found, rest = url.get_secret_value().strip().partition("://")
+        scheme, found, rest = url.get_secret_value().partition("://")
         if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
             raise ValueError("must begin with postgresql://")
         try:
@@ -183,27 +195,30 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _broker(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is None or url.get_secret_value().strip() == "":
-            return None
         known = {"redis", "rediss", "redis+socket", "redis+sentinel", "sentinel", "amqp", "amqps"}
-        if url.get_secret_value().partition("://")[0] not in known:
+        if url is not None and url.get_secret_value().partition("://")[0] not in known:
             raise ValueError(f"must begin with one of {', '.join(sorted(known))}, followed by ://")
-        return SecretStr(url.get_secret_value().strip())
+        return url
+
+    @field_validator("make_webhook_url")
+    @classmethod
+    def _web_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.fullmatch(r"(?i:https?)://[^/\s]\S*", url.get_secret_value()):
+            raise ValueError("must be an address that begins with https:// or http://")
+        return url
 
     @field_validator("callback_secret", "webhook_secrets")
     @classmethod
     def _secrets(cls, secret: SecretStr | None) -> SecretStr | None:
-        found = (
-            []
-            if secret is None or not secret.get_secret_value().strip()
-            else [part.strip() for part in secret.get_secret_value().split(",")]
-        )
+        if secret is None:
+            return None
+        found = [part.strip() for part in secret.get_secret_value().split(",")]
         for part in found:
             try:
                 Webhook(part)
             except (ValueError, EmptyWebhookSecretError):
                 raise ValueError("must be whsec_ and base64; several are divided by commas") from None
-        return SecretStr(",".join(found)) if found else None
+        return SecretStr(",".join(found))
 
     @model_validator(mode="after")
     def _chain_of_limits(self) -> Self:
@@ -256,7 +271,7 @@ def settings() -> Settings:
 
 def env_name(field: str) -> str:
     """The environment variable of a field of `Settings`."""
-    return field.upper() if field in {"database_url", "redis_url"} else PREFIX + field.upper()
+    return field.upper() if field in UNPREFIXED else PREFIX + field.upper()
 
 
 def _unknown_names() -> list[str]:

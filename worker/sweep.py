@@ -5,9 +5,10 @@ out. It never ends a job: one whose workers or attempts are used up is handed ba
 claim, in a process that knows the kind, ends it properly.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import func, null, or_, select, update
+from sqlalchemy import case, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.jobs import DUE, AttemptOutcome, Job, JobAttempt, JobState
@@ -16,7 +17,7 @@ from worker.calendar.release import something_is_due
 from worker.errors import Internal
 from worker.mapping import release_mapped
 from worker.retry import ring_pause
-from worker.ring import breaker, ring, ring_release
+from worker.ring import breaker, ring, ring_release, unheard
 from worker.settings import settings
 from worker.turns import OUTSTANDING
 
@@ -36,10 +37,11 @@ def sweep() -> tuple[int, int]:
     with db.transaction() as session:
         rescued = rescue(session)
         release_mapped(session, settings())
+    silent = unheard()
     if breaker.is_open:
         return rescued, 0
     with db.transaction() as session:
-        due = to_ring(session, timedelta(seconds=settings().ring_pause))
+        due = to_ring(session, timedelta(seconds=settings().ring_pause), silent)
         releases_wait = something_is_due(session)
     if releases_wait:
         ring_release()
@@ -102,15 +104,17 @@ def rescue(session: Session) -> int:
     return len(rows)
 
 
-def to_ring(session: Session, base: timedelta) -> list[Job]:
+def to_ring(session: Session, base: timedelta, silent: Collection[str] = ()) -> list[Job]:
     """Choose the due jobs to ring for, and note the bell, which is rung after the commit.
 
     Fair between clients: each client's first job comes before anyone's second, and no client has more bells under
-    way than `turns` allows. Bounded, and each bell for a job lengthens the pause before its next.
+    way than `turns` allows. Bounded, and each bell for a job lengthens the pause before its next, but for kinds of
+    which no bell waits in the broker (`silent`): those were lost, and a lost bell must not keep a client waiting.
     """
     pauses = [ring_pause(base, rings) for rings in range(_PAUSES)]
     rests = or_(
         Job.rung_at.is_(None),
+        Job.kind.in_(silent) & (Job.rung_at <= func.now() - base),
         *(
             (Job.rings == rings if rings < _PAUSES - 1 else Job.rings >= rings)
             & (Job.rung_at <= func.now() - length)
@@ -118,7 +122,10 @@ def to_ring(session: Session, base: timedelta) -> list[Job]:
         ),
     )
     rested = rests.label("rested")
-    order = (rested, Job.run_at, Job.id)  # those with a bell under way come first, and are counted
+    # First those whose bell was lost: they count as rung already, and others of their client must not starve them.
+    # Then those with a bell under way, which are counted; then those that wait for their first.
+    place = case((~rests, 1), (Job.rung_at.is_not(None), 0), else_=2)
+    order = (place, Job.run_at, Job.id)
     turn = func.row_number().over(partition_by=(Job.client_id, Job.kind), order_by=order).label("turn")
     ranked = (
         select(Job.id, Job.run_at, turn, rested)
