@@ -30,7 +30,7 @@ LASTING = {  # what runs until it is stopped, and what it says once it is ready
     "uvicorn worker.bridge:app": "Application startup complete",
     "celery -A worker worker": "ready.",
     "celery -A worker beat": "beat: Starting",
-    "celery -A worker flower": "Visit me at",
+    "celery -A worker flower --conf=worker/observability/flowerconfig.py": "Visit me at",
 }
 FILLED_IN = ("export URL=", "export KEY=")  # what a reader puts in place of the example's
 
@@ -118,7 +118,7 @@ class Checkout:
                     process.wait()
 
     def _start(self, command):
-        log = self.folder / f"{command.split()[-1]}.log"
+        log = self.folder / (re.sub(r"\W+", "-", command) + ".log")
         with log.open("wb") as file:
             process = subprocess.Popen(
                 ["bash", "-c", f"exec {command}"],
@@ -187,7 +187,6 @@ def test_a_newcomer_gets_through_the_readme_from_make_up_to_the_single_processes
         assert (run["status"], run["job"]["job_id"]) == ("published", published["job_id"])
 
         check_the_scopes(checkout)
-        check_what_is_not_there_yet(checkout)
 
         said = checkout.run(script(operate))
         assert said.count(published["run_id"]) >= 2
@@ -236,12 +235,6 @@ def check_the_scopes(checkout):
                 else:
                     assert status(call, narrower[scope]) in {401, 403}, call
                     assert status(call, scope) in {200, 201, 202, 400, 404, 422}, call
-
-
-def check_what_is_not_there_yet(checkout):
-    for path in ("metrics", "", "columnline/export/dossiers.csv"):
-        answer = httpx2.get(f"http://127.0.0.1:{checkout.port}/{path}", headers={"X-API-Key": checkout.env["KEY"]})
-        assert answer.status_code == 404, path
 
 
 def compare_with_the_example(answer):
