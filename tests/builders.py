@@ -49,6 +49,7 @@ CONTENTS: dict[str, Any] = {
     "10_WRITER_INTRO": {
         "company_name": "Acme Works",
         "one_liner": "Ground was broken",
+        "the_angle": "They build",
         "lead_score": 70,
         "timing_urgency": "HIGH",
     },

@@ -10,25 +10,55 @@ import sys
 import tempfile
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import make_url
 
+from tests.engines import Engines
 from tests.kept import Kept
-from worker import db, migrate, ring, servers
+from worker import attempt, db, migrate, ring, servers
 from worker.settings import Settings, settings
 
 SERVERS = "PYTEST_SERVERS_DIRECTORY"
 NO_BROKER = "redis://127.0.0.1:1/0"
 SAMPLES = Path(__file__).parent / "samples"
+LONGEST = (
+    "test_readme.py::test_a_newcomer",
+    "test_chaos.py::test_whatever_breaks",
+    "test_bench.py::test_latency",
+    "test_bench.py::test_a_drain",
+    "test_bench.py::test_a_start",
+    "test_page_browser.py",
+    "test_bench.py",
+    "test_embedded.py",
+    "test_image.py",
+    "test_adoption.py",
+    "test_coexistence.py",
+    "test_bridge_processes.py",
+    "test_readme.py",
+)
+"""Each process is given two tests at the start: six that take longest, then the quick ones of `test_bench.py`."""
 
+# How long an example takes says how busy the machine is; a test that means time measures it itself.
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 
+# No test of this server cuts its power, and its data die with the tests: it need not wait for a disk.
 KEEPER = """
 import sys
 from pathlib import Path
+import psycopg
 from worker.embedded import attach_postgres
-print(attach_postgres(Path(sys.argv[1])), flush=True)
+url = attach_postgres(Path(sys.argv[1]))
+with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as admin:
+    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        admin.execute(f"alter system set {setting} = off")
+    admin.execute("select pg_reload_conf()")
+print(url, flush=True)
 sys.stdin.read()
 """
 
@@ -41,10 +71,15 @@ def pytest_configure(config):
     """
     if not hasattr(config, "workerinput"):
         os.environ[SERVERS] = tempfile.mkdtemp(prefix="columnline-tests-")
+        # Hundreds of processes import the same modules: without their bytecode each would compile all of them.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.dont_write_bytecode = False
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REDIS_URL", NO_BROKER)
         ring.be_brief()
     forget_cached()
+    db.make_engine = Engines(db.make_engine)
+    db.AWAKE = 0  # from test to test all sessions are ended, also those of a bridge that was just asked
 
 
 def pytest_unconfigure(config):
@@ -55,7 +90,22 @@ def pytest_unconfigure(config):
 
 def pytest_collection_modifyitems(items):
     """Begin with the tests that take longest, so that no process is left alone with one of them at the end."""
-    items.sort(key=lambda item: "system" not in item.path.parts)
+    items.sort(key=_rank)
+
+
+def _rank(item):
+    for place, name in enumerate(LONGEST):
+        if name in item.nodeid:
+            return place
+    return len(LONGEST) + ("system" not in item.path.parts and "interleavings" not in item.path.name)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal the tests out in this order."""
+    from tests.dealing import Dealing  # noqa: PLC0415 - only where there is xdist
+
+    return Dealing(config, log) if config.getvalue("dist") == "load" else None
 
 
 def forget_cached():
@@ -64,6 +114,11 @@ def forget_cached():
     settings.cache_clear()
     servers.database_url.cache_clear()
     servers.broker_url.cache_clear()
+
+
+def secret_of(key):
+    """What of an API key only its holder may know; an underscore may be part of it."""
+    return key.split("_", 2)[2]
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +175,8 @@ def database(kept, monkeypatch):
     monkeypatch.setenv("REDIS_URL", NO_BROKER)
     monkeypatch.setenv("COLUMNLINE_SWEEP_INTERVAL", "3600")  # nothing looks while a test changes servers
     monkeypatch.setattr(ring.breaker, "_open_until", float("inf"))
+    # With a pause of almost nothing, a drain would go on to the next attempt before a test has seen the first.
+    monkeypatch.setattr(attempt, "random", SimpleNamespace(random=lambda: 0.5))
     forget_cached()
     yield kept.url
     forget_cached()

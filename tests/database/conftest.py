@@ -1,12 +1,15 @@
 """Fixtures for tests that need PostgreSQL and no other process."""
 
+import errno
 import json
+import zipfile
 
 import pytest
 from fastapi.testclient import TestClient
 
 from models.jobs import Scope
 from tests.conftest import SAMPLES
+from tests.makecom import SCENARIO, TOKEN, standing_in
 from worker import db, keys
 from worker.bridge import create_app
 from worker.cli.imports import import_clients, import_run, read
@@ -39,3 +42,21 @@ def http(database):
         key = keys.create(session, "tests", Scope.OPS)
     with TestClient(create_app(), raise_server_exceptions=False, headers={"X-API-Key": key}) as client:
         yield client
+
+
+@pytest.fixture
+def make(setting):
+    """Make.com, set up for the mode `api`."""
+    with standing_in() as server:
+        setting(make_mode="api", make_url=server.url, make_token=TOKEN, make_scenario_id=SCENARIO)
+        yield server
+
+
+@pytest.fixture
+def disk_full(monkeypatch):
+    """There is no room where XLSX files are made."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)

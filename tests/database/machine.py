@@ -29,10 +29,7 @@ def attempt(job_id, work=lambda attempt, session: None, on_error=None):
         with holding(str(job_id), KIND, on_error=on_error) as held:
             if held is None:
                 return "nothing to do"
-            with db.transaction() as session:
-                held.begin(session)
-                work(held, session)
-                held.complete(session, {"fine": True})
+            held.work(lambda session: [work(held, session), held.complete(session, {"fine": True})])
     except Retry as retry:
         return f"retry: {retry}"
     except JobFailed as failed:

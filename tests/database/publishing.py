@@ -104,6 +104,14 @@ def seen_by(client):
         return list(session.scalars(text(statement)))
 
 
+def somebody_waits():
+    """Whether a transaction in this test's database waits for a dossier that another one holds."""
+    return query(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+        "and query like '%dossiers%' and pid <> pg_backend_pid()"
+    )
+
+
 def everything():
     """All that a publish or a decision about the calendar may change."""
     tables = ("dossiers", "contacts", "batches", "lists", "dossier_lists", "calendar_events", "jobs", "v2_runs")

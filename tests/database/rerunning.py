@@ -4,13 +4,11 @@ import json
 
 from models.jobs import JobKind
 from tests.database.companies import dossier, execute, publish, register
-from tests.makecom import SCENARIO
 from worker import db, jobs, reruns
 from worker.drain import drain
 from worker.settings import settings
 
 SEED = {"company_name": "Acme", "domain": "acme.example", "from": "a list"}
-RUN = f"/api/v2/scenarios/{SCENARIO}/run"
 HOOK = "/hook/pipeline"
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from models.jobs import JobState
 from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
-from worker import claims, db, jobs
+from worker import claims, db, jobs, sweep
 from worker.attempt import Ending
 from worker.errors import ClientUnmapped, OutputsInvalid, OutputsMissing
 from worker.settings import settings
@@ -18,6 +18,10 @@ from worker.settings import settings
 LEASE = timedelta(seconds=90)
 
 pytestmark = pytest.mark.usefixtures("database")
+
+
+GONE = OperationalError("select 1", {}, Exception("gone"))
+"""The database, as the driver says it."""
 
 
 def raising(error):
@@ -162,11 +166,31 @@ def test_an_outage_puts_the_job_off_without_using_up_an_attempt():
     assert tries(job_id) == ["outage"]
 
 
+def test_a_worker_waits_a_while_for_a_database_that_went_so_that_nobody_takes_it_for_dead(monkeypatch):
+    job_id, settle, tried = accept(), claims.settle, []
+
+    def away_at_first(*args, **kwargs):
+        tried.append(args)
+        if len(tried) < 3:
+            raise GONE
+        settle(*args, **kwargs)
+
+    monkeypatch.setattr(claims, "settle", away_at_first)
+    assert attempt(job_id, raising(GONE)).startswith("retry: outage")
+    assert (len(tried), read(job_id).state, tries(job_id)) == (3, JobState.WAITING, ["outage"])
+
+
+def test_workers_that_died_count_only_while_no_other_has_told_how_its_attempt_ended():
+    job_id = accept()
+    change(job_id, lost=2)
+    attempt(job_id, raising(GONE))
+    assert read(job_id).lost == 0
+
+
 def test_an_outage_beyond_the_deadline_is_an_error():
     job_id = accept()
     change(job_id, deadline_at=ago(1))
-    outage = OperationalError("select 1", {}, Exception("gone"))
-    assert attempt(job_id, raising(outage)).startswith("failed: unavailable")
+    assert attempt(job_id, raising(GONE)).startswith("failed: unavailable")
 
 
 def test_something_missing_is_waited_for_until_its_deadline_and_then_an_error():
@@ -221,23 +245,39 @@ def test_an_exception_after_the_commit_does_not_undo_what_was_done():
     assert read(job_id).state == JobState.DONE
 
 
-def test_a_deadlock_in_a_step_is_tried_again_at_once_within_the_attempt():
+def test_a_deadlock_is_tried_again_at_once_from_the_beginning_within_the_attempt():
     job_id = accept()
     calls = []
 
     def victim(session):
-        calls.append(session.execute(text("select 1")))
+        session.execute(text("insert into clients (name) values ('once')"))
+        calls.append(1)
         if len(calls) < 3:
             session.execute(text("do $$ begin raise exception 'x' using errcode = '40P01'; end $$"))
 
-    assert attempt(job_id, lambda held, session: held.store("dossier", session, victim)) == "done"
+    assert attempt(job_id, lambda held, session: victim(session)) == "done"
     assert len(calls) == 3
-    assert read(job_id).attempt == 1
+    assert (read(job_id).state, read(job_id).attempt) == (JobState.DONE, 1)
+    with db.transaction() as session:
+        assert session.scalar(text("select count(*) from clients where name = 'once'")) == 1
+
+
+def test_a_deadlock_that_comes_again_and_again_costs_an_attempt():
+    job_id = accept()
+    calls = []
+
+    def victim(session):
+        calls.append(1)
+        session.execute(text("do $$ begin raise exception 'x' using errcode = '40P01'; end $$"))
+
+    assert attempt(job_id, lambda held, session: victim(session)).startswith("retry")
+    assert len(calls) == 3
+    assert (read(job_id).state, read(job_id).attempt) == (JobState.WAITING, 1)
 
 
 def test_the_milliseconds_of_each_step_are_kept_with_the_attempt():
     job_id = accept()
-    attempt(job_id, lambda held, session: held.store("load", session, lambda session: None))
+    attempt(job_id, lambda held, session: held.step("load", lambda: None))
     with db.transaction() as session:
         (only,) = jobs.attempts(session, job_id)
     assert only.timings["load"] >= 0
@@ -265,3 +305,29 @@ def test_an_error_is_recorded_even_if_its_hook_fails():
 
     attempt(job_id, raising(OutputsInvalid("x")), on_error=hook)
     assert read(job_id).state == JobState.ERROR
+
+
+class Busy(Exception):
+    sqlstate = "55P03"
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_an_error_whose_record_meets_a_lock_is_recorded_whole_later_or_not_at_all(left, setting):
+    setting(max_attempts=2 if left else 1)
+    job_id = accept()
+    wrong = raising(OutputsInvalid("SIGNALS is prose."))
+
+    def busy(session, held, error):
+        raise OperationalError("insert", {}, Busy())
+
+    assert attempt(job_id, wrong, on_error=busy).startswith("retry: ")
+    assert read(job_id).state == (JobState.WAITING if left else JobState.RUNNING)
+    change(job_id, run_at=ago(1), leased_until=None if left else ago(1))
+    with db.transaction() as session:
+        sweep.rescue(session)
+
+    def recorded(session, held, error):
+        return Ending({"told": error.code})
+
+    assert attempt(job_id, wrong, on_error=recorded).startswith("failed: ")
+    assert read(job_id).result == {"told": "outputs_invalid" if left else "internal"}

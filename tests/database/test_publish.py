@@ -12,7 +12,7 @@ from models.values import contact_id_of, dossier_id_of
 from tasks.publish import publish_run
 from tests.database.machine import ago, change
 from tests.database.publishing import accept, dossier, execute, one, publish, query
-from worker import db, inbox, jobs
+from worker import claims, db, inbox, jobs
 from worker.drain import drain
 from worker.settings import settings
 
@@ -212,7 +212,7 @@ def test_a_republish_that_fails_leaves_the_dossier_as_it_is(run_id):
     before = dossier(run_id)
     execute("delete from v2_pipeline_logs where step_name = '10_WRITER_STRATEGY'")
     job_id = accept(run_id, republish=True)
-    change(job_id, waiting_since=ago(600))
+    change(job_id, waiting_since=ago(600), error={"code": "outputs_missing"})
     list(drain())
     with db.transaction() as session:
         assert jobs.get(session, job_id).error["code"] == "outputs_missing"
@@ -303,3 +303,10 @@ def test_every_sample_ends_as_it_says(name, outcome, sample, setting):
     setting(outputs_deadline=0)
     job = publish(sample(name)["run"]["run_id"])
     assert " ".join(filter(None, [job.state, (job.error or {}).get("code")])) == outcome
+
+
+def test_drain_works_off_what_a_dead_worker_left_behind_too(run_id):
+    with db.transaction() as session:
+        claims.claim(session, accept(run_id), JobKind.PUBLISH, timedelta(seconds=-1))
+    list(drain())
+    assert one("select state, lost from jobs") == {"state": "done", "lost": 1}

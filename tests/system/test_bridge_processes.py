@@ -1,4 +1,4 @@
-"""Two bridges and a worker as processes: what only real sockets, signals and a real Redis can show."""
+"""Two bridges and a worker as processes: what only real sockets, signals and a real broker can show."""
 
 import json
 import signal
@@ -13,11 +13,10 @@ import pytest
 from sqlalchemy import func, text, update
 
 from models.jobs import Job, JobKind
-from tests.conftest import SAMPLES, _database, forget_cached
+from tests.conftest import secret_of
 from tests.system.runs import send
-from tests.system.stack import PATIENCE, Redis, Stack, wait_until
+from tests.system.stack import PATIENCE, Stack, own_broker, wait_until
 from worker import db, jobs
-from worker.cli.imports import import_clients, read
 from worker.settings import settings
 
 LIMIT = 5_000_000
@@ -50,28 +49,21 @@ HARDLY_HTTP = [
 
 
 @pytest.fixture(scope="module")
-def stacks(server_url, admin, template, tmp_path_factory):
-    """Two bridges, the first with a worker, on one database and one Redis."""
-    with pytest.MonkeyPatch.context() as patch:
-        for url in _database(server_url, admin, template):
-            patch.setenv("DATABASE_URL", url)
-            forget_cached()
-            with db.transaction() as session:
-                import_clients(session, read(SAMPLES / "clients.json"))
-            redis = Redis(tmp_path_factory.mktemp("redis"))
-            redis.start()
-            first, second = (Stack(tmp_path_factory.mktemp("bridge"), url, redis) for _ in range(2))
-            try:
-                with ThreadPoolExecutor() as pool:
-                    started = pool.submit(second.start, "bridge")
-                    first.start("bridge", "worker")
-                    started.result()
-                yield first, second
-            finally:
-                first.close()
-                second.close()
-                redis.stop()
-                forget_cached()
+def stacks(shared_database, tmp_path_factory):
+    """Two bridges, the first with a worker, on one database and one broker."""
+    broker = own_broker(tmp_path_factory.mktemp("broker"))
+    broker.start()
+    first, second = (Stack(tmp_path_factory.mktemp("bridge"), shared_database, broker) for _ in range(2))
+    try:
+        with ThreadPoolExecutor() as pool:
+            started = pool.submit(second.start, "bridge")
+            first.start("bridge", "worker")
+            started.result()
+        yield first, second
+    finally:
+        first.close()
+        second.close()
+        broker.close()
 
 
 @contextmanager
@@ -204,11 +196,11 @@ def test_without_a_broker_publishes_are_accepted_at_once_and_done_once_it_is_bac
     stack = stacks[0]
     run_ids = [send(stack, suffix=f"_{fault}_{number}") for number in range(4)]
     stop, start = (
-        (stack.redis.stop, stack.redis.start)
+        (stack.broker.stop, stack.broker.start)
         if fault == "stopped"
         else (
-            stack.redis.stall,
-            stack.redis.resume,
+            stack.broker.stall,
+            stack.broker.resume,
         )
     )
     stop()
@@ -238,7 +230,7 @@ def test_what_is_sent_and_keys_reach_no_log(stacks):
         for name in ("bridge", "worker"):
             log = stack.log(name)
             assert CANARY not in log
-            assert stack.key.rsplit("_", 1)[1] not in log
+            assert secret_of(stack.key) not in log
 
 
 def test_a_bridge_told_to_end_lets_its_waiting_callers_go_with_an_answer(stacks):

@@ -1,13 +1,18 @@
 """The calendar under real processes: many publishes of one company at once, and releases after a downtime."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 
+import pytest
+from kombu import Connection
 from sqlalchemy import text
 
 from models.orders import PublishOrder
 from models.values import dossier_id_of
 from tests.builders import CONTENTS
+from tests.makecom import SECRET, standing_in
+from tests.system.clocks import FAKETIME, MISSING, wrong_by
 from tests.system.runs import publish, rows
 from tests.system.stack import wait_until
 from worker import db
@@ -98,3 +103,47 @@ def test_what_came_due_in_a_downtime_is_released_once_beat_or_the_bridge_looks_a
         wait_until(lambda: is_released(by_sweep), "the bridge's sweep to ring for it")
     for run_id in (by_beat, by_sweep):
         assert events(run_id) == [("scheduled", "publish"), ("released", "beat")]
+
+
+@pytest.mark.skipif(FAKETIME is None, reason=MISSING)
+@pytest.mark.parametrize("offset", ["+1h", "-1h"])
+def test_a_worker_whose_clock_is_wrong_releases_publishes_what_was_not_rung_for_and_signs_as_it_should(
+    stack, offset, setting
+):
+    due = put_off("DUE")
+    let_come(due)
+    setting(callback_hosts="127.0.0.1")
+    allowed = {"COLUMNLINE_CALLBACK_HOSTS": "127.0.0.1", "COLUMNLINE_CALLBACK_SECRET": SECRET}
+    with standing_in() as make, stack(COLUMNLINE_RELEASE_INTERVAL="0.5", **allowed) as system:
+        with db.transaction() as session:
+            order = PublishOrder(run_id=register("MISSED"), callback_url=f"{make.url}/callback")
+            accept_publish(session, settings(), order)
+        system.start("worker", **wrong_by(offset))
+        system.start("beat")
+        wait_until(lambda: is_released(due), "the dossier to be released")
+        wait_until(lambda: is_released("MISSED"), "the sweep to ring for the other")
+        (told,) = make.wait_for("/callback")
+        assert told["verified"]
+
+
+def test_bells_of_beat_do_not_pile_up_while_no_worker_is_there(stack):
+    with stack("beat", COLUMNLINE_RELEASE_INTERVAL="0.2", COLUMNLINE_SWEEP_INTERVAL="0.2") as system:
+        wait_until(lambda: waiting(system) == {"sweep": 1, "release": 1}, "both bells")
+        turned = alive(system)
+        wait_until(lambda: alive(system) > turned + 2, "beat to come round for two more seconds")
+        assert waiting(system) == {"sweep": 1, "release": 1}
+
+
+def waiting(system):
+    """How many bells of each kind wait in the broker."""
+    found = {}
+    with Connection(system.broker.url) as connection:
+        for name in ("sweep", "release"):
+            with suppress(*connection.channel_errors), connection.channel() as channel:
+                found[name] = channel.queue_declare(name, passive=True).message_count
+    return found
+
+
+def alive(system):
+    """When beat last turned its loop."""
+    return (system.folder / "alive" / "beat").stat().st_mtime

@@ -4,7 +4,7 @@ import json
 
 from tests.conftest import SAMPLES
 from tests.system.runs import publish, published_once, rows, send
-from tests.system.stack import wait_until
+from tests.system.stack import NO_SWEEP, wait_until
 from worker.turns import OUTSTANDING
 
 BACKLOG = 150
@@ -12,7 +12,8 @@ CHILDREN = 4
 BUSY = "CLT_NORTHWIND_001"
 SMALL, OF_ANOTHER = "run_composer", "run_nulls_and_types"
 TWIN = "TWIN_"
-NO_SWEEP = {"COLUMNLINE_SWEEP_INTERVAL": "3600", "COLUMNLINE_LEASE": "60", "COLUMNLINE_VISIBILITY_TIMEOUT": "90"}
+ON_THE_WAY = 20
+"""Others that may end while a bell is on its way to the broker, on a machine where everything is slow."""
 
 
 def register(system, number):
@@ -70,6 +71,6 @@ def test_a_single_run_overtakes_another_clients_backlog_and_the_backlog_drains_w
         publish(system, meanwhile)
         wait_until(lambda: settled() == BACKLOG + 2, "all to be done")
     assert overtook(before) <= OUTSTANDING + CHILDREN
-    assert overtook(meanwhile) <= OUTSTANDING + CHILDREN
+    assert overtook(meanwhile) <= OUTSTANDING + CHILDREN + ON_THE_WAY < BACKLOG // 2
     assert published_once([*busy, before, meanwhile])
     assert rows("select max(rings) from jobs") == [(0,)], "no sweep rang"

@@ -12,21 +12,29 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.jobs import AttemptOutcome
 from worker.errors import ClientUnmapped, Internal, OutputsInvalid, OutputsMissing, Unavailable
-from worker.outcomes import Standing, is_outage, outcome_of, passes_in_step
+from worker.outcomes import Standing, is_outage, outcome_of, passes_at_once
 from worker.retry import RetryPolicy, next_look, ring_pause
 
 POLICY = RetryPolicy(base=timedelta(seconds=2), cap=timedelta(seconds=300))
 seconds = st.floats(0, 1e6).map(lambda value: timedelta(seconds=value))
 
 
-def sql(code):
-    return DBAPIError("statement", {}, psycopg.errors.lookup(code)("text with a contact's name"))
+def sql(code, *, lost=False):
+    """A database error of this code, which may have cost the connection."""
+    error = psycopg.errors.lookup(code)("text with a contact's name")
+    return DBAPIError("statement", {}, error, connection_invalidated=lost)
 
 
 def outcome(exc, *, attempt=1, waited=timedelta(), overdue=False):
     return outcome_of(
         exc,
-        Standing(attempt=attempt, max_attempts=8, waited=waited, overdue=overdue),
+        Standing(
+            attempt=attempt,
+            max_attempts=8,
+            waited=waited,
+            waited_for=getattr(exc, "code", None),
+            overdue=overdue,
+        ),
         step="dossier",
         policy=POLICY,
         deadline=timedelta(minutes=10),
@@ -92,15 +100,25 @@ def test_a_connection_that_cannot_be_had_is_an_outage(error):
     assert outcome(error).kind is AttemptOutcome.OUTAGE
 
 
-@pytest.mark.parametrize("code", ["40001", "40P01", "55P03", "57014", "XX000", "42P01"])
-def test_what_may_pass_uses_an_attempt_up_and_the_last_one_is_an_error(code):
-    assert outcome(sql(code)).kind is AttemptOutcome.RETRY
-    assert outcome(sql(code), attempt=8).kind is AttemptOutcome.ERROR
+@pytest.mark.parametrize("lost", [False, True], ids=["connected", "cut off"])
+@pytest.mark.parametrize("code", ["40001", "40P01", "55P03", "57014", "25P03", "XX000", "XX001", "42P01"])
+def test_what_may_pass_uses_an_attempt_up_and_the_last_one_is_an_error(code, lost):
+    assert outcome(sql(code, lost=lost)).kind is AttemptOutcome.RETRY
+    assert outcome(sql(code, lost=lost), attempt=8).kind is AttemptOutcome.ERROR
+
+
+def test_a_stale_plan_costs_its_connection_and_nothing_else():
+    stale = sql("0A000", lost=True)
+    assert passes_at_once(stale)
+    assert outcome(stale).kind is AttemptOutcome.OUTAGE
+    unknown = sql("0A000")
+    assert not passes_at_once(unknown)
+    assert outcome(unknown).kind is AttemptOutcome.RETRY
 
 
 @pytest.mark.parametrize(("code", "again"), [("40001", True), ("40P01", True), ("55P03", True), ("57014", False)])
 def test_only_what_passes_at_once_is_tried_again_within_the_step(code, again):
-    assert passes_in_step(sql(code)) is again
+    assert passes_at_once(sql(code)) is again
 
 
 @pytest.mark.parametrize("error", [sql("22P05"), sql("22P02"), DataError("s", {}, psycopg.DataError("NUL"))])

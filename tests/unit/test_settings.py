@@ -4,9 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from worker.settings import ClientMapping, Settings, SettingsError, env_name, settings
+from worker.choices import ClientMapping
+from worker.settings import SECRET as NEVER_REPEATED
+from worker.settings import Settings, SettingsError, env_name, settings
 
 SECRET = "p4ssw0rd"
 LIMITS = ["lock_timeout", "statement_timeout", "task_soft_limit", "task_time_limit", "lease", "visibility_timeout"]
@@ -64,9 +66,13 @@ def test_without_a_variable_every_setting_has_its_default():
     assert config.client_mapping is ClientMapping.SLUG
 
 
-def test_two_names_are_everybodys_and_the_rest_begin_with_ours():
+def test_three_names_are_everybodys_and_the_rest_begin_with_ours():
     names = {env_name(field) for field in Settings.model_fields}
-    assert {name for name in names if not name.startswith("COLUMNLINE_")} == {"DATABASE_URL", "REDIS_URL"}
+    assert {name for name in names if not name.startswith("COLUMNLINE_")} == {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "SENTRY_DSN",
+    }
     assert len(names) == len(Settings.model_fields)
 
 
@@ -112,6 +118,15 @@ def test_all_wrong_settings_are_reported_at_once(complaints):
         "REDIS_URL",
     }
     assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, info in Settings.model_fields.items() if info.annotation is float or name.startswith("keep_")],
+)
+def test_a_time_that_no_date_can_bear_is_refused_at_the_start(complaints, name):
+    (line,) = [line for line in complaints(**{env_name(name): "1000000000"}) if "less than or equal" in line]
+    assert line.startswith(env_name(name))
 
 
 def test_what_was_found_is_shown(complaints):
@@ -165,9 +180,22 @@ def test_a_broker_url_of_each_known_kind_is_taken(reading, scheme):
     assert reading(REDIS_URL=f"{scheme}://broker/0").redis_url.get_secret_value() == f"{scheme}://broker/0"
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
-def test_an_empty_url_is_no_url(reading, name):
-    assert getattr(reading(**{name: "  "}), name.lower()) is None
+@pytest.mark.parametrize("name", [name for name, info in Settings.model_fields.items() if info.default is None])
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_an_empty_variable_is_as_good_as_none_where_there_need_be_none(reading, name, nothing):
+    assert getattr(reading(**{env_name(name): nothing}), name) is None
+
+
+def test_a_hook_is_taken_however_it_is_written(reading):
+    config = reading(COLUMNLINE_MAKE_WEBHOOK_URL=" https://hook.eu1.make.com/abc?x=1\n")
+    assert config.make_webhook_url.get_secret_value() == "https://hook.eu1.make.com/abc?x=1"
+
+
+@pytest.mark.parametrize("wrong", [f"h.com/{SECRET}", f"ftp://h.com/{SECRET}", "https://", f"https:///{SECRET}"])
+def test_a_hook_that_is_no_web_address_is_refused_and_not_repeated(complaints, wrong):
+    assert complaints(COLUMNLINE_MAKE_WEBHOOK_URL=wrong) == [
+        "COLUMNLINE_MAKE_WEBHOOK_URL: must be an address that begins with https:// or http://"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -189,3 +217,8 @@ def test_no_url_is_shown_in_a_message(complaints, variables):
 def test_no_password_is_shown_where_settings_are_printed(reading):
     config = reading(DATABASE_URL=f"postgresql://u:{SECRET}@db/app", REDIS_URL=f"redis://:{SECRET}@broker")
     assert SECRET not in f"{config!r} {config} {config.model_dump()}"
+
+
+def test_what_is_hidden_where_settings_are_printed_is_never_repeated_in_a_message_and_the_other_way_round():
+    hidden = {name for name, info in Settings.model_fields.items() if info.annotation == SecretStr | None}
+    assert hidden == NEVER_REPEATED

@@ -1,0 +1,1 @@
+"""Tests that need PostgreSQL and no other process."""
