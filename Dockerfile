@@ -30,4 +30,4 @@ WORKDIR /app
 USER 10001
 # Whether a service is healthy depends on what it runs: see docker-compose.yml.
 HEALTHCHECK NONE
-CMD ["uvicorn", "worker.bridge:app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log"]
+CMD ["uvicorn", "worker.bridge:app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--timeout-keep-alive=75"]

@@ -11,11 +11,12 @@ import httpx2
 import psutil
 
 from tests.system.stack import free_port, wait_until
+from worker.cli import up
 
 CELERY = (sys.executable, "-m", "celery", "-A", "worker")
 WORKER = (*CELERY, "worker", "-c", "2")
 BEAT = (*CELERY, "beat")
-BRIDGE = (sys.executable, "-m", "uvicorn", "worker.bridge:app", "--no-access-log")
+BRIDGE = (sys.executable, "-m", *up.BRIDGE)
 PEER = (sys.executable, "-m", "uvicorn", "tests.bench.peer:app", "--no-access-log")
 GRACE = 180
 NO_LIMIT = "1000000"

@@ -16,6 +16,7 @@ from tests.system import servers
 from tests.system.servers import free_port, listens
 from tests.system.waiting import PATIENCE, wait_until
 from worker import db, keys
+from worker.cli import up
 
 SHORT_CLOCKS = {
     "COLUMNLINE_LOCK_TIMEOUT": "1",
@@ -136,7 +137,7 @@ class Stack:
 
     def _command(self, name):
         if name == "bridge":
-            return [sys.executable, "-m", "uvicorn", "worker.bridge:app", f"--port={self.port}", "--no-access-log"]
+            return [sys.executable, "-m", *up.BRIDGE, f"--port={self.port}"]
         celery = [sys.executable, "-m", "celery", "-A", "worker"]
         if name == "beat":
             return [*celery, "beat"]

@@ -27,7 +27,7 @@ NOT_RUN = {
 }
 LASTING = {  # what runs until it is stopped, and what it says once it is ready
     "make up": "Ready at",
-    "uvicorn worker.bridge:app": "Application startup complete",
+    "uvicorn worker.bridge:app --timeout-keep-alive=75": "Application startup complete",
     "celery -A worker worker": "ready.",
     "celery -A worker beat": "beat: Starting",
     "celery -A worker flower --conf=worker/observability/flowerconfig.py": "Visit me at",

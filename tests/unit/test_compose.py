@@ -28,7 +28,9 @@ from tests.image import (
     seconds,
     sent_to_the_builder,
 )
+from tests.readme import TEXT
 from worker.bridge.publish import MAX_WAIT
+from worker.cli import up
 from worker.settings import Settings, env_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -312,6 +314,13 @@ def test_a_command_is_one_that_exists_with_options_it_knows(name):
 def test_the_images_own_command_is_the_bridges():
     (text,) = [instruction.text for instruction in final_stage() if instruction.word == "CMD"]
     assert yaml.safe_load(text) == SERVICES["bridge"]["command"], "in exec form, so that signals reach it"
+
+
+def test_a_bridge_keeps_an_idle_connection_for_longer_than_a_proxy_or_client_does():
+    """Nginx and load balancers keep theirs for a minute; which side closes may meet a request under way."""
+    assert "--timeout-keep-alive=75" in up.BRIDGE
+    assert set(up.BRIDGE) < set(SERVICES["bridge"]["command"])
+    assert "uvicorn worker.bridge:app --timeout-keep-alive=75" in TEXT
 
 
 def test_a_command_with_an_unknown_option_would_be_found():

@@ -27,6 +27,10 @@ FIRST_KEY = "first"
 FLOWER = Path(observability.__file__).with_name("flowerconfig.py")
 """Has it only show."""
 
+BRIDGE = ("uvicorn", "worker.bridge:app", "--no-access-log", "--timeout-keep-alive=75")
+"""An idle connection is kept for longer than proxies and clients keep theirs: whoever closes first may meet a
+request under way, which then has no answer. Uvicorn's own five seconds are what some clients keep too."""
+
 LOOK_EVERY = 3.0
 """Seconds between two looks whether an embedded server has crashed."""
 
@@ -154,13 +158,8 @@ def _processes(address: str, concurrency: int, env: Mapping[str, str], *, flower
         Process(
             "bridge",
             [
-                sys.executable,
-                "-m",
-                "uvicorn",
-                "worker.bridge:app",
-                f"--host={where.hostname}",
-                f"--port={where.port}",
-                "--no-access-log",
+                *(sys.executable, "-m", *BRIDGE),
+                *(f"--host={where.hostname}", f"--port={where.port}"),
             ],
             env,
         ),
