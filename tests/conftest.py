@@ -43,9 +43,11 @@ LONGEST = (
 )
 """Each process is given two tests at the start: six that take longest, then the quick ones of `test_bench.py`."""
 
-# How long an example takes says how busy the machine is; a test that means time measures it itself.
-hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.load_profile("untimed")
+# How long an example takes says how busy the machine is; a test that means time measures it itself. Each run of
+# the suite tries the same examples: it judges a change, not its luck. `--hypothesis-profile=hunt` tries others.
+hypothesis_settings.register_profile("hunt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.register_profile("same", hypothesis_settings.get_profile("hunt"), derandomize=True)
+hypothesis_settings.load_profile("same")
 
 # No test of this server cuts its power, and its data die with the tests: it need not wait for a disk.
 KEEPER = """
