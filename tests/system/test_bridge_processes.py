@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from threading import Barrier
 
@@ -182,7 +182,8 @@ def test_bytes_that_are_hardly_http_make_no_fault_and_end_nothing(stacks):
     stack = stacks[0]
     for sent in HARDLY_HTTP:
         raw = sent.replace("KEY", stack.key).replace("\n", "\r\n") + "\r\n\r\n"
-        with connection(stack, raw) as sock:
+        said = b""
+        with suppress(ConnectionError), connection(stack, raw) as sock:  # it hangs up on what is too long
             sock.shutdown(socket.SHUT_WR)
             said = b"".join(iter(lambda sock=sock: sock.recv(65536), b""))
         status = said.split()[1] if said else b"400"

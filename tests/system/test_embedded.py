@@ -30,7 +30,7 @@ from redis.retry import Retry
 from tests.conftest import SAMPLES
 from tests.system.processes import WITHIN, assert_ended
 from tests.system.runs import publish, send
-from tests.system.waiting import wait_until
+from tests.system.waiting import get, wait_until
 from worker import embedded
 from worker.embedded import postgres as embedded_postgres
 from worker.embedded.holding import Launch, hold
@@ -373,7 +373,10 @@ def test_servers_of_a_running_system_that_crashed_are_started_again_and_a_publis
         for victim in crashed:
             victim.kill()
         assert_gone(crashed)
-        wait_until(lambda: httpx2.get(f"{system.address}/readyz").json()["status"] == "ready", "both to be back")
+        wait_until(
+            lambda: get(f"{system.address}/readyz").json()["status"] == "ready",
+            "both to be back",
+        )
         assert publish(system, send(system), wait=55)["status"] == "done"
         assert redis_server(url) not in crashed
 
@@ -558,9 +561,10 @@ def test_a_server_that_does_not_start_is_reported_with_its_last_words_and_not_he
 def test_a_server_that_never_answers_is_reported_with_its_last_words_and_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(embedded.holding, "PATIENCE", 0.5)
     launch = script("echo $$; exec sleep 300")
+    log = tmp_path / "server" / "log"
     with pytest.raises(embedded.EmbeddedServerError, match=r"embedded server does not answer: \d+ .*log"):
-        hold(tmp_path / "server", lambda: launch, lambda _: False)
-    assert_ended([int((tmp_path / "server" / "log").read_text())])
+        hold(tmp_path / "server", lambda: launch, lambda _: not wait_until(log.read_text, "its last words"))
+    assert_ended([int(log.read_text())])
 
 
 def test_a_server_that_ignores_its_stop_signal_is_killed_when_its_grace_is_over(tmp_path):

@@ -5,12 +5,13 @@ import re
 import httpx2
 
 from tests.system.runs import publish, rows, send
-from tests.system.stack import NO_SWEEP, wait_until
+from tests.system.stack import NO_SWEEP, PATIENCE, wait_until
+from tests.system.waiting import get
 
 
 def test_flower_shows_success_retry_and_failure_with_the_reason_and_finds_a_run_by_its_id(stack):
     with stack("bridge", "worker", "flower", FLOWER_UNAUTHENTICATED_API="true", **NO_SWEEP) as system:
-        flower = httpx2.Client(base_url=f"http://127.0.0.1:{system.flower_port}/api")
+        flower = httpx2.Client(base_url=f"http://127.0.0.1:{system.flower_port}/api", timeout=PATIENCE)
 
         def tasks():
             return list(
@@ -45,8 +46,8 @@ def test_flower_hears_how_the_last_task_of_a_worker_ended_that_was_told_to_stop(
         publish(system, run_id)
         wait_until(lambda: rows("select 1 from jobs where state = 'running'"), "the publish to begin")
         assert system.stop("worker") == 0
-        seen = lambda: [task["state"] for task in httpx2.get(url).json().values() if run_id in task["kwargs"]]  # noqa: E731
-        wait_until(lambda: seen() == ["SUCCESS"], "Flower to hear of its end", 30)
+        seen = lambda: [task["state"] for task in get(url).json().values() if run_id in task["kwargs"]]  # noqa: E731
+        wait_until(lambda: seen() == ["SUCCESS"], "Flower to hear of its end")
 
 
 def test_flower_is_for_those_who_have_its_password_shows_the_run_and_its_page_and_changes_nothing(stack):
@@ -60,8 +61,8 @@ def test_flower_is_for_those_who_have_its_password_shows_the_run_and_its_page_an
     ) as system:
         url = f"http://127.0.0.1:{system.flower_port}"
         for path in ("/", "/tasks", "/workers", "/api/tasks", "/api/workers"):
-            assert httpx2.get(f"{url}{path}").status_code == 401, path
-        with httpx2.Client(base_url=url, auth=("ops", "secret")) as flower:
+            assert get(f"{url}{path}").status_code == 401, path
+        with httpx2.Client(base_url=url, auth=("ops", "secret"), timeout=PATIENCE) as flower:
             (worker,) = wait_until(
                 lambda: flower.get("/api/workers", params={"refresh": "true"}).json(), "flower to see the worker"
             )
@@ -83,5 +84,5 @@ def test_flower_has_a_password_of_its_own_making_where_nobody_chose_one(stack):
         url = f"http://127.0.0.1:{system.flower_port}"
         login = tuple(re.search(r"Sign in to Flower as (\S+):(\S+),", system.log("flower")).groups())
         for path in ("/", "/tasks", "/api/tasks"):
-            assert httpx2.get(f"{url}{path}").status_code == 401, path
-            assert httpx2.get(f"{url}{path}", auth=login, follow_redirects=True).status_code == 200, path
+            assert get(f"{url}{path}").status_code == 401, path
+            assert get(f"{url}{path}", auth=login, follow_redirects=True).status_code == 200, path

@@ -23,6 +23,7 @@ from tests.conftest import SAMPLES
 from tests.image import SECRETS, compose, image_environment, lay_out, seconds
 from tests.system.runs import publish, send
 from tests.system.stack import free_port, wait_until
+from tests.system.waiting import get
 
 PACKAGES = sysconfig.get_path("purelib")
 SCRIPTS = Path(sys.executable).parent
@@ -175,8 +176,8 @@ def test_the_services_publish_a_run_stay_healthy_and_stop_in_time(container):
 
         flower = f"http://127.0.0.1:{services['flower'].port}"
         login = tuple(SECRETS["FLOWER_BASIC_AUTH"].split(":"))
-        assert httpx2.get(flower).status_code == 401
-        assert httpx2.get(flower, auth=login).status_code == 200
+        assert get(flower).status_code == 401
+        assert get(flower, auth=login).status_code == 200
         assert httpx2.post(f"{flower}/api/worker/shutdown/any", auth=login).status_code == 403, "read-only"
 
         for name, service in services.items():

@@ -10,7 +10,8 @@ import httpx2
 from tests.conftest import SAMPLES
 from tests.makecom import RUN, settings_for
 from tests.system.runs import publish, rows, send
-from tests.system.stack import NO_SWEEP, wait_until
+from tests.system.stack import NO_SWEEP, PATIENCE, wait_until
+from tests.system.waiting import get
 
 
 class Make:
@@ -21,11 +22,11 @@ class Make:
 
     def to(self, path):
         """What came to this path."""
-        seen = httpx2.get(f"{self.url}/_seen").raise_for_status().json()
+        seen = get(f"{self.url}/_seen").raise_for_status().json()
         return [entry for entry in seen if entry["path"] == path]
 
     def fault(self, **fault):
-        httpx2.post(f"{self.url}/_fault", json=fault).raise_for_status()
+        httpx2.post(f"{self.url}/_fault", json=fault, timeout=PATIENCE).raise_for_status()
 
 
 @contextmanager
@@ -95,5 +96,5 @@ def test_the_callback_of_a_publish_that_failed_is_rung_for_without_beat(stack):
         system.http.post(f"/runs/{run_id}/outputs", json={"outputs": [bad]}).raise_for_status()
         publish(system, run_id, callback_url=f"{make.url}/callback")
         wait_until(lambda: rows("select 1 from jobs where kind = 'callback.send'"), "the publish to fail")
-        (message,) = wait_until(lambda: make.to("/callback"), "the callback", seconds=10)
+        (message,) = wait_until(lambda: make.to("/callback"), "the callback")
         assert (message["verified"], json.loads(message["body"])["status"]) == (True, "error")

@@ -4,13 +4,12 @@ import json
 import subprocess
 import sys
 
-import httpx2
-
 from tests.alerts import firing
 from tests.database.publishing import query
 from tests.system import servers
 from tests.system.runs import publish, send
 from tests.system.stack import wait_until
+from tests.system.waiting import get
 
 
 def examined(system):
@@ -37,7 +36,7 @@ def test_a_running_system_is_well_and_says_so_and_a_broker_that_went_away_is_fou
         assert "none" not in found["processes"]["found"]
         assert found["broker"]["severity"] == "ok"
         assert servers.BROKER != "redis" or found["redis"]["severity"] == "ok"
-        scraped = httpx2.get(f"http://127.0.0.1:{system.port}/metrics", headers={"X-API-Key": system.key})
+        scraped = get(f"http://127.0.0.1:{system.port}/metrics", headers={"X-API-Key": system.key})
         assert firing(scraped) == {"NotPruned"}, "beat asks for it within an hour"
         system.broker.stop()
         status, found = examined(system)

@@ -115,6 +115,7 @@ def test_a_v1_dossier_and_a_v2_dossier_are_found_and_read_alike(page):
         tab.page.get_by_role("button", name="Search").click()
         tab.page.get_by_role("link", name=company).click()
         expect(tab.page.get_by_role("heading", level=1)).to_have_text(company)
+        tab.page.wait_for_load_state()
         panels[company] = tab.page.locator("article h2").all_inner_texts()
     assert {"Why now", "The opportunity", "The math", "Objections", "Sources"} <= set(panels["Oldfield Works"])
     rows_only = {"Contacts", "Pictures"}

@@ -139,7 +139,7 @@ def test_bells_doubled_and_forged_change_nothing(stack):
         assert rows("select count(*) from job_attempts") == [(2,)]
 
 
-def test_a_hundred_runs_pushed_by_eight_senders_to_two_workers_are_each_published_once(stack):
+def test_forty_runs_pushed_by_eight_senders_to_two_workers_are_each_published_once(stack):
     with stack("bridge", "worker", "worker2") as system:
         run_ids = [send(system, suffix=f"_{number}") for number in range(40)]
         senders = [
@@ -154,4 +154,4 @@ def test_a_hundred_runs_pushed_by_eight_senders_to_two_workers_are_each_publishe
             lambda: rows("select count(*) from jobs where state = 'done'") == [(40,)], "all to be published"
         )
         assert published_once(run_ids)
-        assert rows("select total_dossiers, completed_dossiers from batches") == [(40, 40)]
+        assert rows("select sum(total_dossiers), sum(completed_dossiers) from batches") == [(40, 40)]

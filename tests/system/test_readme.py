@@ -19,6 +19,7 @@ import pytest
 from tests.image import compose, parse_command
 from tests.readme import ROOT, TEXT, blocks, code, rows
 from tests.system.stack import free_port, wait_until
+from tests.system.waiting import get
 from worker.answers import JobAnswer
 
 NOT_RUN = {
@@ -200,15 +201,13 @@ def test_a_newcomer_gets_through_the_readme_from_make_up_to_the_single_processes
         assert again[0]["status"] == "done"
         (search,) = [text for text in code(TEXT) if text.startswith("kwargs:")]
         url = f"http://127.0.0.1:{checkout.env['FLOWER_PORT']}/api/tasks"
-        wait_until(
-            lambda: httpx2.get(url, params={"search": search}).raise_for_status().json(), "flower to find it"
-        )
-        assert httpx2.get(url, params={"search": f"{search}0"}).json() == {}
+        wait_until(lambda: get(url, params={"search": search}).raise_for_status().json(), "flower to find it")
+        assert get(url, params={"search": f"{search}0"}).json() == {}
 
 
 def is_ready(port):
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5).json()["status"] == "ready"
+        return get(f"http://127.0.0.1:{port}/readyz", timeout=5).json()["status"] == "ready"
     except httpx2.HTTPError:
         return False
 

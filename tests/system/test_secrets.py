@@ -20,6 +20,7 @@ from models.jobs import Scope
 from tests.conftest import SAMPLES, forget_cached, secret_of
 from tests.system.runs import publish, send
 from tests.system.stack import SHORT_CLOCKS, free_port, wait_until
+from tests.system.waiting import get
 from worker import db, keys
 from worker.cli.imports import import_clients, read
 
@@ -201,7 +202,7 @@ def no_row_tells_one(everything):
                 "select count(*) from jobs where kind in ('callback.send', 'rerun.trigger') and attempt > 0"
             ).fetchone()[0]
 
-    wait_until(lambda: ended() >= 2, "a callback and a rerun to fail", 20)
+    wait_until(lambda: ended() >= 2, "a callback and a rerun to fail")
     with psycopg.connect(everything.url) as connection:
         tables = ("jobs", "job_attempts", "dossiers", "reruns", "api_keys")
         text = "\n".join(
@@ -221,7 +222,7 @@ def no_page_of_flower_shows_one(everything):
     pages |= {f"/task/{task}": everything.flower.get(f"/task/{task}") for task in pages["/api/tasks"].json()}
     assert any(path.startswith("/task/") for path in pages)
     assert not {path: found for path, page in pages.items() if (found := everything.found_in(page.text))}
-    refused = httpx2.get(f"{everything.flower.base_url}/tasks", auth=("ops", "wrong"))
+    refused = get(f"{everything.flower.base_url}/tasks", auth=("ops", "wrong"))
     assert refused.status_code == 401
     assert not everything.found_in(refused.text)
 

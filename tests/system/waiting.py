@@ -1,9 +1,14 @@
 """Wait for what other processes do."""
 
 import time
+from functools import partial
+
+import httpx2
 
 PATIENCE = 180
 """Seconds for what takes a fraction of one on an idle machine."""
+
+get = partial(httpx2.get, timeout=PATIENCE)
 
 
 def wait_until(condition, what, seconds=PATIENCE):

@@ -135,8 +135,8 @@ def test_a_database_that_was_never_migrated_is_unavailable_with_what_to_do(empty
 
 def test_a_pool_without_a_free_connection_is_unavailable(bridge, monkeypatch):
     engine = db.engine()
-    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
     held = [engine.connect() for _ in range(engine.pool.size())]
+    monkeypatch.setattr(engine.pool, "_timeout", 0.1)
     try:
         unavailable(bridge.http.get("/columnline/jobs"))
         assert bridge.http.get("/livez").status_code == 200

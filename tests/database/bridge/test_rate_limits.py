@@ -96,7 +96,7 @@ def test_the_form_to_sign_in_counts_guesses_too(bridge, limited):
     answer = http.post("/sign-in", data={"key": GUESS["X-API-Key"]})
     assert answer.status_code == 429
     assert "COLUMNLINE_SIGN_IN_LIMIT" in answer.text
-    assert int(answer.headers["retry-after"]) == 30
+    assert 25 <= int(answer.headers["retry-after"]) <= 30
 
 
 def test_a_key_that_signed_in_at_the_form_is_known_while_others_at_its_address_guess(bridge, limited):
