@@ -8,5 +8,8 @@ assert all(
     for module in (calendar, config, exports, jobs, make, operating, page, pipeline, production)
 )
 
-TABLES = tuple(sorted(Base.metadata.tables))
+METADATA = Base.metadata
+"""The whole schema. Nobody else reads it off `Base`, where it holds what happens to be imported."""
+
+TABLES = tuple(sorted(METADATA.tables))
 """Their names."""

@@ -10,8 +10,7 @@ import time
 from alembic import context
 from sqlalchemy import Connection, create_engine, text
 
-from models.base import Base
-from models.tables import TABLES
+from models.tables import METADATA, TABLES
 
 VERSION_TABLE = "columnline_schema_version"
 LOCK_TIMEOUT = "3s"  # where the connection brings no limit of its own
@@ -28,7 +27,7 @@ def _include(obj: object, name: str | None, kind: str, reflected: bool, compared
 def _offline() -> None:
     context.configure(
         dialect_name="postgresql",
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         version_table=VERSION_TABLE,
         transaction_per_migration=True,
         literal_binds=True,
@@ -52,7 +51,7 @@ def _online(connection: Connection) -> None:
     try:
         context.configure(
             connection=connection,
-            target_metadata=Base.metadata,
+            target_metadata=METADATA,
             version_table=VERSION_TABLE,
             transaction_per_migration=True,
             include_object=_include,

@@ -294,8 +294,26 @@ def test_the_layers_are_all_there():
     assert all(any(path.is_relative_to(ROOT / layer) for path in PRODUCT) for layer in LAYERS[:-1])
 
 
-def test_every_table_is_known_to_whoever_asks_for_all_of_them():
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "from models.tables import TABLES; print(*TABLES)",
+        "from worker import migrate; from models.base import Base; print(*sorted(Base.metadata.tables))",
+    ],
+)
+def test_every_table_is_known_to_whoever_asks_for_all_of_them(asks):
     source = "\n".join(path.read_text() for path in sorted((ROOT / "models").glob("*.py")))
-    command = [sys.executable, "-c", "from models.tables import TABLES; print(*TABLES)"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    told = subprocess.run(
+        [sys.executable, "-c", asks], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
     assert told.split() == sorted(re.findall(r'^    __tablename__ = "(\w+)"', source, re.MULTILINE))
+
+
+def test_all_tables_are_read_where_all_of_them_are_known():
+    reads = [
+        name_of(path)
+        for path in PRODUCT
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"Base.metadata", "Base.registry"}
+    ]
+    assert reads == ["models/tables.py"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from models.base import Base
+from models.tables import METADATA
 from worker.adoption.wanted import Wanted, normal
 
 _ROLE = """
@@ -163,8 +163,8 @@ def _orphans(connection: Connection, tables: Mapping[str, Table]) -> tuple[str, 
 
 def _nulls(connection: Connection, tables: Mapping[str, Table], wanted: Wanted) -> Iterator[str]:
     """Columns of V1 in which rows lack a value, although the worker reads one in each."""
-    for name in wanted.v1.keys() & tables.keys() & Base.metadata.tables.keys():
-        for column in Base.metadata.tables[name].columns:
+    for name in wanted.v1.keys() & tables.keys() & METADATA.tables.keys():
+        for column in METADATA.tables[name].columns:
             there = tables[name].columns.get(column.name)
             if there is None or not there.nullable or column.nullable or column.name not in wanted.v1[name]:
                 continue

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 from sqlalchemy import Connection, Table, text
 
-from models.base import Base
 from models.jobs import JobState
+from models.tables import METADATA
 
 _PRESENT = """
 select attrelid::regclass::text as "table", attname as name
@@ -44,7 +44,7 @@ def count(connection: Connection, v1: Mapping[str, Mapping[str, str]]) -> Losses
         present.setdefault(row.table, set()).add(row.name)
     lost = [
         Loss(what=what, count=number)
-        for table in Base.metadata.sorted_tables
+        for table in METADATA.sorted_tables
         for what, condition in _ours(table, v1.get(table.name), present.get(table.name, set()))
         if (number := _number(connection, table.name, condition))
     ]

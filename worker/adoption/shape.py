@@ -6,7 +6,7 @@ from itertools import permutations
 from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint
 from sqlalchemy.schema import CreateColumn
 
-from models.base import Base
+from models.tables import METADATA
 from worker.adoption.facts import Facts
 from worker.adoption.obstacle import Obstacle
 from worker.adoption.wanted import DIALECT, Wanted
@@ -32,11 +32,11 @@ def obstacles(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
                 found=f"There is something of the name {table} that is no table.",
                 remedy="See who needs it, and rename it.",
             )
-        elif table in facts.tables and table in Base.metadata.tables:
+        elif table in facts.tables and table in METADATA.tables:
             adds = wanted.adds[table].columns if table in wanted.adds else {}
-            yield from _columns(Base.metadata.tables[table], facts, baseline.get(table, {}), adds)
+            yield from _columns(METADATA.tables[table], facts, baseline.get(table, {}), adds)
             if table in baseline:
-                yield from _keys(Base.metadata.tables[table], facts)
+                yield from _keys(METADATA.tables[table], facts)
 
 
 def _columns(table: Table, facts: Facts, v1: Mapping[str, str], adds: Mapping[str, str]) -> Iterator[Obstacle]:

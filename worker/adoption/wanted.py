@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import schema
 from sqlalchemy.dialects import postgresql
 
-from models.base import Base
+from models.tables import METADATA
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -110,7 +110,7 @@ def read(
     columns = {table: dict(_v1_columns(ddl)) for table, ddl in v1.items()}
     made = tuple(dict.fromkeys(_CREATED.findall(sql)))
     indexes = dict(_indexes(sql))
-    settled_tables = set(Base.metadata.tables) - set(made) - (set(v1) if baseline_pending else set())
+    settled_tables = set(METADATA.tables) - set(made) - (set(v1) if baseline_pending else set())
     of_v1 = {name for ddl in v1.values() for name in _V1_INDEX.findall(ddl)}
     adds = _adds(sql)
     return Wanted(
@@ -124,7 +124,7 @@ def read(
         references=frozenset(_REFERENCES.findall(sql)),
         settled={
             index.name: _from_model(index)
-            for table in Base.metadata.sorted_tables
+            for table in METADATA.sorted_tables
             if table.name in settled_tables
             for index in table.indexes
             if isinstance(index.name, str) and index.name not in {*of_v1, *indexes}
@@ -133,7 +133,7 @@ def read(
             name: frozenset(table.columns.keys())
             - columns.get(name, {}).keys()
             - (adds[name].columns.keys() if name in adds else set())
-            for name, table in Base.metadata.tables.items()
+            for name, table in METADATA.tables.items()
             if name in settled_tables
         },
     )
