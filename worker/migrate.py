@@ -12,8 +12,9 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from worker.adoption import facts, losses, wanted
+from worker.adoption import built, facts, losses, wanted
 from worker.adoption.losses import Losses
+from worker.adoption.obstacle import Obstacle
 from worker.adoption.plan import Plan, compare
 from worker.errors import JobStateConflict, Validation
 from worker.outcomes import passes_at_once
@@ -52,20 +53,20 @@ def upgrade(engine: Engine) -> str:
         DBAPIError: a statement was refused, or the app held a lock through ten tries.
     """
     found = plan(engine)
-    _refuse(found)
+    _refuse(found.certain)
     if found.steps:
         _run(engine, command.upgrade, "head")
     return head()
 
 
-def _refuse(found: Plan) -> None:
-    """Tell of everything that would surely make migrating fail, before anything is touched."""
-    if not found.certain:
+def _refuse(certain: list[Obstacle]) -> None:
+    """Tell of everything that surely stands in the way, before anything is touched."""
+    if not certain:
         return
     raise Validation(
-        "Nothing was changed. " + "\n".join(obstacle.sentence for obstacle in found.certain),
-        field=found.certain[0].subject.rpartition(".")[2],
-        findings=tuple(obstacle.model_dump(exclude={"certain"}) for obstacle in found.certain),
+        "Nothing was changed. " + "\n".join(obstacle.sentence for obstacle in certain),
+        field=certain[0].subject.rpartition(".")[2],
+        findings=tuple(obstacle.model_dump(exclude={"certain"}) for obstacle in certain),
     )
 
 
@@ -95,16 +96,19 @@ def what_undo_loses(engine: Engine) -> Losses:
     """What `undo` would lose. Changes nothing.
 
     Raises:
-        Validation: there is nothing to take back, or the database is at a revision not known to this version.
+        Validation: there is nothing to take back, or the database is at a revision not known to this version, or
+            a table that would be dropped is not as the migrations have made it.
     """
     with _looking(engine) as connection:
         revision = _revision(connection)
         if revision is None:
             raise Validation("The database was never migrated: there is nothing to take back.")
         need = _wanted(revision)
+        found = facts.find(connection, revision, need)
         if need.pending is None:
-            _refuse(compare(need, facts.find(connection, revision, need)))
-        return losses.count(connection, need.v1)
+            _refuse(compare(need, found).certain)
+        _refuse(list(built.undone_tables(need, found)))
+        return losses.count(connection, need, found)
 
 
 def undo(engine: Engine) -> str:

@@ -356,6 +356,49 @@ def test_a_view_where_a_table_is_due_stands_in_the_way(v1):
     assert refuses_to_migrate(v1, obstacle)
 
 
+@pytest.mark.parametrize(
+    ("theirs", "names", "differing"),
+    [
+        ("create table api_keys (id text, owner text)", {"api_keys"}, "created_at, id, last_used_at, name, owner"),
+        ("create table api_keys (id uuid)", {"api_keys"}, "created_at, id,"),
+        ("create table jobs (id serial)", {"jobs"}, "attempt, client_id,"),
+        ("create table reruns (id int); create table totals (id int)", {"reruns", "totals"}, "id"),
+        (
+            "create table signed_messages (id text primary key, seen_at timestamptz)",
+            {"signed_messages"},
+            "seen_at",
+        ),
+    ],
+)
+def test_a_table_of_the_apps_where_one_of_ours_is_to_be_made_stands_in_the_way(v1, theirs, names, differing):
+    v1.execute(theirs)
+    told_all = plan(1)
+    obstacles = told_all["obstacles"]
+    assert {(obstacle["kind"], obstacle["subject"]) for obstacle in obstacles} == {("table", n) for n in names}
+    assert not names & {change["table"] for change in told_all["tables"]}
+    assert differing in obstacles[0]["found"]
+    assert all(refuses_to_migrate(v1, obstacle) for obstacle in obstacles)
+    for obstacle in obstacles:
+        v1.execute(obstacle["remedy"].partition(": ")[2].replace("…", f"app_{obstacle['subject']}"))
+    assert plan()["ok"] is True
+
+
+def test_tables_of_ours_that_a_broken_off_migration_left_do_not(v1):
+    migrate.upgrade(db.engine())
+    for revision in ("v1_baseline", "client_config", "page"):
+        v1.execute(f"update {migrate.VERSION_TABLE} set version_num = '{revision}'")
+        assert plan()["ok"] is True
+        told(columnline("migrate", "--json"))
+
+
+@pytest.mark.parametrize("theirs", ["create type jobs as enum ('a')", "create index jobs on lists (name)"])
+def test_what_else_has_the_name_of_a_table_of_ours_stands_in_the_way(v1, theirs):
+    v1.execute(theirs)
+    obstacle = only_obstacle()
+    assert (obstacle["kind"], obstacle["subject"]) == ("relation", "jobs")
+    assert refuses_to_migrate(v1, obstacle)
+
+
 def test_mappings_that_lead_nowhere_stand_in_the_way(v1):
     v1.execute("alter table v2_clients add column production_client_id uuid")
     v1.execute(

@@ -120,6 +120,30 @@ def test_a_database_that_was_never_migrated_has_nothing_to_take_back(v1):
     assert catalogue(v1) == before
 
 
+def test_a_table_that_is_not_as_the_migrations_made_it_is_never_dropped(used):
+    execute("drop table gone_callbacks")
+    execute("create table gone_callbacks as select 'the app''s' as url, 1 as customer")
+    before = catalogue(used)
+    assert code_of(columnline("migrate", "--undo", "--json")) == "validation"
+    error = told(columnline("migrate", "--undo", "--yes", "--json"), 1)["error"]
+    assert "would drop the table gone_callbacks, which is other than ours in customer, gone_at" in error["detail"]
+    assert catalogue(used) == before
+    execute("alter table gone_callbacks rename to app_callbacks")
+    told(columnline("migrate", "--undo", "--yes", "--json"))
+    assert one("select customer from app_callbacks").customer == 1
+
+
+def test_what_only_later_migrations_would_make_is_the_apps_and_stays(used):
+    migrate.downgrade(db.engine(), "calendar")
+    execute("create table heartbeats as select 72 as pulse")
+    execute("alter table clients add column icp_config jsonb default '{}'")
+    lost = told(columnline("migrate", "--undo", "--json"), 2)["undo"]["lost"]
+    assert not {loss["what"] for loss in lost} & {"heartbeats", "clients.icp_config"}
+    told(columnline("migrate", "--undo", "--yes", "--json"))
+    kept = one("select pulse, icp_config from heartbeats, clients limit 1")
+    assert (kept.pulse, kept.icp_config) == (72, {})
+
+
 def test_it_gives_way_to_the_app_and_tries_again(used, empty_database, monkeypatch, setting):
     setting(lock_timeout=0.2)
     forget_cached()

@@ -1,10 +1,50 @@
-"""Whether indexes of our names are ours, and whether what was built once is still there."""
+"""Whether tables and indexes of our names are ours, and whether what was built once is still there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from models.tables import METADATA
 from worker.adoption.facts import Facts
 from worker.adoption.obstacle import Obstacle
-from worker.adoption.wanted import Index, Wanted
+from worker.adoption.wanted import DIALECT, Index, Wanted
+
+
+def pending_tables(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
+    """Tables of somebody else's where ours are to be made: they would be taken for ours.
+
+    One that is as ours is taken over: a migration that was broken off has left it.
+    """
+    for name, differing in _not_ours(wanted.to_make, wanted, facts):
+        yield Obstacle(
+            kind="table",
+            subject=name,
+            found=f"There is a table {name} already, other than ours in {differing}.",
+            remedy=f"See who needs it, and rename it: alter table {name} rename to …",
+        )
+
+
+def undone_tables(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
+    """Tables that undoing would drop, although they are not as the migrations have made them."""
+    for name, differing in _not_ours(wanted.made, wanted, facts):
+        yield Obstacle(
+            kind="table",
+            subject=name,
+            found=f"Undoing would drop the table {name}, which is other than ours in {differing}.",
+            remedy=f"See who needs it, and rename it: alter table {name} rename to …",
+        )
+
+
+def _not_ours(names: Iterable[str], wanted: Wanted, facts: Facts) -> Iterator[tuple[str, str]]:
+    """Tables of these names whose columns are not exactly those of ours, each with the columns that differ."""
+    for name in sorted(facts.tables.keys() & names):
+        ours = {
+            column.name: (column.type.compile(DIALECT).lower(), column.nullable)
+            for column in METADATA.tables[name].columns
+        }
+        theirs = {key: (column.kind, column.nullable) for key, column in facts.tables[name].columns.items()}
+        to_come = wanted.adds[name].columns.keys() - theirs.keys() if name in wanted.adds else set()
+        differing = {key for key in ours | theirs if ours.get(key) != theirs.get(key)} - to_come
+        if differing:
+            yield name, ", ".join(sorted(differing))
 
 
 def pending_indexes(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:

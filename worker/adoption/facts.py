@@ -22,7 +22,9 @@ from pg_class c where relnamespace = quote_ident(current_schema())::regnamespace
 """
 _OTHERS = """
 select relname from pg_class
-where relnamespace = quote_ident(current_schema())::regnamespace and relkind in ('v', 'm', 'f', 'c', 'S')
+where relnamespace = quote_ident(current_schema())::regnamespace and relkind not in ('r', 'p')
+union all
+select typname from pg_type where typnamespace = quote_ident(current_schema())::regnamespace and typrelid = 0
 """
 _COLUMNS = """
 select attrelid::regclass::text as "table", attname as name, format_type(atttypid, atttypmod) as kind,
@@ -178,8 +180,8 @@ def _duplicates(connection: Connection, tables: Mapping[str, Table], wanted: Wan
     found = {}
     for name, index in wanted.indexes.items():
         table = tables.get(index.table)
-        if table is None or not index.unique:
-            continue
+        if table is None or not index.unique or index.table not in wanted.v1:
+            continue  # a table of ours is made together with its unique indexes
         adds = wanted.adds.get(index.table)
         to_come = adds.columns.keys() - table.columns.keys() if adds else set()
         if any(re.search(rf"\b{column}\b", index.definition) for column in to_come):

@@ -1,19 +1,14 @@
 """What taking the schema back to V1 would lose, counted beforehand, and who is at work meanwhile."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pydantic import BaseModel
 from sqlalchemy import Connection, Table, text
 
 from models.jobs import JobState
 from models.tables import METADATA
-
-_PRESENT = """
-select attrelid::regclass::text as "table", attname as name
-from pg_attribute join pg_class c on c.oid = attrelid
-where relnamespace = quote_ident(current_schema())::regnamespace and relkind in ('r', 'p')
-  and attnum > 0 and not attisdropped
-"""
+from worker.adoption.facts import Facts
+from worker.adoption.wanted import Wanted
 
 
 class Loss(BaseModel):
@@ -37,38 +32,36 @@ class Losses(BaseModel):
     running: int
 
 
-def count(connection: Connection, v1: Mapping[str, Mapping[str, str]]) -> Losses:
-    """Count it, within the transaction that is open. `v1` names V1's tables and their columns."""
-    present: dict[str, set[str]] = {}
-    for row in connection.execute(text(_PRESENT)):
-        present.setdefault(row.table, set()).add(row.name)
+def count(connection: Connection, wanted: Wanted, facts: Facts) -> Losses:
+    """Count it, within the transaction that is open: what of that which applied migrations have made is there."""
     lost = [
         Loss(what=what, count=number)
         for table in METADATA.sorted_tables
-        for what, condition in _ours(table, v1.get(table.name), present.get(table.name, set()))
+        if table.name in facts.tables
+        for what, condition in _ours(table, wanted, facts)
         if (number := _number(connection, table.name, condition))
     ]
+    dossiers = facts.tables.get("dossiers")
     return Losses(
         lost=lost,
         plain=_number(connection, "dossiers", "pipeline_version = 'v2'")
-        if "pipeline_version" in present.get("dossiers", set())
+        if dossiers and "pipeline_version" in dossiers.columns
         else 0,
         running=_number(connection, "jobs", f"state = '{JobState.RUNNING}' and leased_until > now()")
-        if "jobs" in present
+        if "jobs" in wanted.made & facts.tables.keys()
         else 0,
     )
 
 
-def _ours(table: Table, v1: Mapping[str, str] | None, present: set[str]) -> Iterator[tuple[str, str]]:
+def _ours(table: Table, wanted: Wanted, facts: Facts) -> Iterator[tuple[str, str]]:
     """What of the table would go, each with the condition that tells a row that has it."""
-    if not present:
-        return
-    if v1 is None:
+    if table.name in wanted.made:
         yield table.name, "true"
-        return
-    for column in table.columns:
-        if column.name not in v1 and column.name in present and column.nullable:
-            yield f"{table.name}.{column.name}", f"{column.name} is not null"
+    elif table.name in wanted.v1:
+        present = wanted.settled_columns[table.name] & facts.tables[table.name].columns.keys()
+        for column in table.columns:
+            if column.name in present and column.nullable:
+                yield f"{table.name}.{column.name}", f"{column.name} is not null"
 
 
 def _number(connection: Connection, table: str, condition: str) -> int:

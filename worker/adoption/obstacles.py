@@ -23,6 +23,7 @@ def find(wanted: Wanted, facts: Facts) -> list[Obstacle]:
     if wanted.pending:
         found += [
             *_rights(wanted, facts),
+            *built.pending_tables(wanted, facts),
             *shape.obstacles(wanted, facts),
             *_rows(facts),
             *built.pending_indexes(wanted, facts),

@@ -64,13 +64,14 @@ def compare(wanted: Wanted, facts: Facts) -> Plan:
     """The plan for this database."""
     found = obstacles.find(wanted, facts)
     pending = wanted.pending or ()
+    not_ours = {obstacle.subject for obstacle in found if obstacle.kind == "table"}
     return Plan(
         ok=not found,
         before=facts.revision,
         after=wanted.head,
         steps=[Step(revision=revision.id, does=revision.does) for revision in pending],
         role=facts.revision is None and "dossiers" not in facts.tables and not facts.reader_exists,
-        tables=[*_created(wanted, facts), *_adopted(wanted, facts)] if pending else [],
+        tables=[*_created(wanted, facts), *_adopted(wanted, facts, not_ours)] if pending else [],
         obstacles=found,
     )
 
@@ -79,10 +80,10 @@ def _created(wanted: Wanted, facts: Facts) -> list[TableChange]:
     return [TableChange(table=table, action="created") for table in wanted.creates if table not in facts.tables]
 
 
-def _adopted(wanted: Wanted, facts: Facts) -> list[TableChange]:
+def _adopted(wanted: Wanted, facts: Facts, not_ours: set[str]) -> list[TableChange]:
     """Tables that are there: all that pending migrations find, also those to which they add nothing."""
     concerned = dict.fromkeys((*wanted.creates, *wanted.adds, *(index.table for index in wanted.indexes.values())))
-    return [_added(table, wanted, facts) for table in concerned if table in facts.tables]
+    return [_added(table, wanted, facts) for table in concerned if table in facts.tables.keys() - not_ours]
 
 
 def _added(table: str, wanted: Wanted, facts: Facts) -> TableChange:

@@ -32,7 +32,7 @@ def obstacles(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
                 found=f"There is something of the name {table} that is no table.",
                 remedy="See who needs it, and rename it.",
             )
-        elif table in facts.tables and table in METADATA.tables:
+        elif table in facts.tables and table in METADATA.tables and table not in wanted.to_make:
             adds = wanted.adds[table].columns if table in wanted.adds else {}
             yield from _columns(METADATA.tables[table], facts, baseline.get(table, {}), adds)
             if table in baseline:

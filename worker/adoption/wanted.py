@@ -89,6 +89,16 @@ class Wanted:
     settled: Mapping[str, Index]
     settled_columns: Mapping[str, frozenset[str]]
 
+    @property
+    def made(self) -> frozenset[str]:
+        """Tables of the worker's own that applied migrations have made, and that undoing them drops."""
+        return frozenset(self.settled_columns.keys() - self.v1.keys())
+
+    @property
+    def to_make(self) -> frozenset[str]:
+        """Those that pending migrations make. One is there already only if such a migration was broken off."""
+        return frozenset(METADATA.tables.keys() - self.v1.keys() - self.made)
+
 
 def read(
     head: str,
@@ -108,9 +118,9 @@ def read(
         visible: the tables that are created with a policy.
     """
     columns = {table: dict(_v1_columns(ddl)) for table, ddl in v1.items()}
-    made = tuple(dict.fromkeys(_CREATED.findall(sql)))
+    to_make = tuple(dict.fromkeys(_CREATED.findall(sql)))
     indexes = dict(_indexes(sql))
-    settled_tables = set(METADATA.tables) - set(made) - (set(v1) if baseline_pending else set())
+    settled_tables = set(METADATA.tables) - set(to_make) - (set(v1) if baseline_pending else set())
     of_v1 = {name for ddl in v1.values() for name in _V1_INDEX.findall(ddl)}
     adds = _adds(sql)
     return Wanted(
@@ -118,7 +128,8 @@ def read(
         pending=pending,
         v1=columns,
         visible=visible,
-        creates=((version_table, *v1) if baseline_pending else ()) + tuple(t for t in made if t != version_table),
+        creates=((version_table, *v1) if baseline_pending else ())
+        + tuple(t for t in to_make if t != version_table),
         adds=adds,
         indexes=indexes,
         references=frozenset(_REFERENCES.findall(sql)),
