@@ -248,6 +248,12 @@ def test_with_sql_it_prints_what_is_pending_and_that_makes_the_same_schema(v1):
             "using id::uuid",
         ),
         (
+            "alter table dossiers add column pipeline_version integer",
+            "dossiers.pipeline_version",
+            "is integer; the worker needs text",
+            "Rename it",
+        ),
+        (
             "alter table dossiers add column run_id integer",
             "dossiers.run_id",
             "is integer; the worker needs text",

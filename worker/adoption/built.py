@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from models.tables import METADATA
 from worker.adoption.facts import Facts
 from worker.adoption.obstacle import Obstacle
-from worker.adoption.wanted import DIALECT, Index, Wanted
+from worker.adoption.wanted import Index, Wanted, kinds
 
 
 def pending_tables(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
@@ -36,10 +36,7 @@ def undone_tables(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
 def _not_ours(names: Iterable[str], wanted: Wanted, facts: Facts) -> Iterator[tuple[str, str]]:
     """Tables of these names whose columns are not exactly those of ours, each with the columns that differ."""
     for name in sorted(facts.tables.keys() & names):
-        ours = {
-            column.name: (column.type.compile(DIALECT).lower(), column.nullable)
-            for column in METADATA.tables[name].columns
-        }
+        ours = {key: (kind, METADATA.tables[name].c[key].nullable) for key, kind in kinds(name).items()}
         theirs = {key: (column.kind, column.nullable) for key, column in facts.tables[name].columns.items()}
         to_come = wanted.adds[name].columns.keys() - theirs.keys() if name in wanted.adds else set()
         differing = {key for key in ours | theirs if ours.get(key) != theirs.get(key)} - to_come

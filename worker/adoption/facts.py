@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from models.tables import METADATA
-from worker.adoption.wanted import Wanted, normal
+from worker.adoption.wanted import Wanted, fits, kinds, normal
 
 _ROLE = """
 select quote_ident(current_user) as name, quote_ident(current_schema()) as schema,
@@ -182,10 +182,12 @@ def _duplicates(connection: Connection, tables: Mapping[str, Table], wanted: Wan
         table = tables.get(index.table)
         if table is None or not index.unique or index.table not in wanted.v1:
             continue  # a table of ours is made together with its unique indexes
-        adds = wanted.adds.get(index.table)
-        to_come = adds.columns.keys() - table.columns.keys() if adds else set()
-        if any(re.search(rf"\b{column}\b", index.definition) for column in to_come):
-            continue
+        if any(
+            re.search(rf"\b{column}\b", index.definition)
+            and not (column in table.columns and fits(table.columns[column].kind, kind))
+            for column, kind in kinds(index.table).items()
+        ):
+            continue  # to come; or of another type or gone, which is told
         keys, _, condition = index.sql.partition(" where ")
         columns = keys.strip("() ")
         whole = " and ".join(f"{column} is not null" for column in columns.split(", "))

@@ -9,16 +9,7 @@ from sqlalchemy.schema import CreateColumn
 from models.tables import METADATA
 from worker.adoption.facts import Facts
 from worker.adoption.obstacle import Obstacle
-from worker.adoption.wanted import DIALECT, Wanted
-
-# Types that hold what the worker writes and give back what it reads, beside the one that V1 has.
-_AS_GOOD = {
-    "text": ("character varying",),
-    "text[]": ("character varying[]",),
-    "smallint": ("integer", "bigint"),
-    "integer": ("smallint", "bigint"),
-    "numeric": ("double precision", "real", "integer", "bigint"),
-}
+from worker.adoption.wanted import DIALECT, Wanted, fits
 
 
 def obstacles(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
@@ -43,7 +34,7 @@ def _columns(table: Table, facts: Facts, v1: Mapping[str, str], adds: Mapping[st
     there = facts.tables[table.name].columns
     for name, kind in {**v1, **adds}.items():
         if name in there:
-            if not _fits(there[name].kind, kind):
+            if not fits(there[name].kind, kind):
                 yield _wrong_type(table.name, name, there[name].kind, kind, of_v1=name in v1)
         elif name in v1:
             yield Obstacle(
@@ -119,12 +110,3 @@ def _retype(table: str, name: str, found: str, wanted: str) -> str:
         f"Run, when the app can bear a locked table{known}: "
         f"alter table {table} alter column {name} type {wanted} using {using}"
     )
-
-
-def _fits(found: str, wanted: str) -> bool:
-    """Whether the worker can work with a column of this type; lengths and precisions do not matter."""
-    array = found.endswith("[]")
-    kind = found.removesuffix("[]").partition("(")[0].strip() + ("[]" if array else "")
-    if kind == "timestamp" and found.endswith("with time zone"):
-        kind = "timestamp with time zone"
-    return kind == wanted or kind in _AS_GOOD.get(wanted, ())

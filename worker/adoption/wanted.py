@@ -25,6 +25,15 @@ _V1_COLUMN = re.compile(r"^\s+(?!unique\b|primary\b)(\w+) (\w+(?:\[\])?)", re.MU
 _V1_INDEX = re.compile(r"create index (\w+)")
 _FULL_NAMES = {"timestamptz": "timestamp with time zone"}
 
+# Types that hold what the worker writes and give back what it reads, beside the one that V1 has.
+_AS_GOOD = {
+    "text": ("character varying",),
+    "text[]": ("character varying[]",),
+    "smallint": ("integer", "bigint"),
+    "integer": ("smallint", "bigint"),
+    "numeric": ("double precision", "real", "integer", "bigint"),
+}
+
 
 @dataclass(frozen=True)
 class Revision:
@@ -157,6 +166,20 @@ def normal(definition: str) -> str:
     text = re.sub(r"= any \(+array\[([^\]]*)\]\)+", r"in (\1)", text)
     text = re.sub(r" using btree|\bconcurrently |\bif not exists | on only| on (\w+)\.(?=\w)", _but_on, text)
     return re.sub(r"[()\s;]+", " ", text).strip()
+
+
+def kinds(table: str) -> dict[str, str]:
+    """The columns of a table of the models', with their types as PostgreSQL names them."""
+    return {column.name: column.type.compile(DIALECT).lower() for column in METADATA.tables[table].columns}
+
+
+def fits(found: str, wanted: str) -> bool:
+    """Whether the worker can work with a column of this type; lengths and precisions do not matter."""
+    array = found.endswith("[]")
+    kind = found.removesuffix("[]").partition("(")[0].strip() + ("[]" if array else "")
+    if kind == "timestamp" and found.endswith("with time zone"):
+        kind = "timestamp with time zone"
+    return kind == wanted or kind in _AS_GOOD.get(wanted, ())
 
 
 def _from_model(index: schema.Index) -> Index:
