@@ -97,7 +97,7 @@ def what_undo_loses(engine: Engine) -> Losses:
 
     Raises:
         Validation: there is nothing to take back, or the database is at a revision not known to this version, or
-            a table that would be dropped is not as the migrations have made it.
+            a table that would be dropped is not as the migrations have made it, or a migration was broken off.
     """
     with _looking(engine) as connection:
         revision = _revision(connection)

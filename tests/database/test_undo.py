@@ -171,6 +171,18 @@ def test_one_that_was_broken_off_is_not_migrated_over_but_ended_first(used):
     assert one("select count(*) as n from calendar_events").n == 0
 
 
+def test_what_a_migration_that_was_broken_off_has_left_is_told_before_anything_is_dropped(used):
+    migrate.downgrade(db.engine(), "exports")
+    execute(f"update {migrate.VERSION_TABLE} set version_num = 'make'")
+    before = catalogue(used)
+    findings = told(columnline("migrate", "--undo", "--yes", "--json"), 1)["error"]["findings"]
+    assert [finding["subject"] for finding in findings] == ["export_parts", "page_sessions"]
+    assert catalogue(used) == before
+    for finding in findings:
+        execute(finding["remedy"].partition(": ")[2])
+    told(columnline("migrate", "--undo", "--yes", "--json"))
+
+
 def test_migrated_anew_the_runs_of_before_are_not_published_twice(used):
     told(columnline("migrate", "--undo", "--yes", "--json"))
     told(columnline("migrate", "--json"))

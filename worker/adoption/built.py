@@ -23,13 +23,21 @@ def pending_tables(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
 
 
 def undone_tables(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
-    """Tables that undoing would drop, although they are not as the migrations have made them."""
+    """Tables that undoing would drop although they are not ours, or would leave although they are."""
     for name, differing in _not_ours(wanted.made, wanted, facts):
         yield Obstacle(
             kind="table",
             subject=name,
             found=f"Undoing would drop the table {name}, which is other than ours in {differing}.",
             remedy=f"See who needs it, and rename it: alter table {name} rename to …",
+        )
+    left = facts.tables.keys() & wanted.to_make
+    for name in sorted(left.difference(theirs for theirs, _ in _not_ours(left, wanted, facts))):
+        yield Obstacle(
+            kind="broken_off",
+            subject=name,
+            found=f"Migrating was broken off, and has left the table {name}, which undoing would not drop.",
+            remedy=f"Migrate, then undo. If that cannot be: drop table {name}",
         )
 
 
