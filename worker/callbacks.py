@@ -21,24 +21,29 @@ POLICY = RetryPolicy(base=timedelta(seconds=5), cap=timedelta(hours=2))
 """With the attempts that `jobs` allows a callback: at once, then more and more rarely for about half a day."""
 
 
-def order(session: Session, config: Settings, publish: Claim, url: str | None) -> Job | None:
+def order(session: Session, config: Settings, publish: Claim | Job, url: str | None) -> Job | None:
     """Owe a callback about the end of this publish, in the transaction that records that end.
+
+    Args:
+        publish: the claim whose attempt ended it, or the job where nobody had it.
+        url: whom to tell.
 
     Returns:
         The job, to be rung for after the commit; None where no address is given, or it is gone.
     """
     if url is None or session.scalar(select(GoneCallback.url).where(GoneCallback.url == url)) is not None:
         return None
+    publish_id = publish.job_id if isinstance(publish, Claim) else publish.id
     job, _ = jobs.accept(
         session,
         config,
         kind=JobKind.CALLBACK,
-        key=f"{publish.job_id}/{publish.epoch}",
+        key=f"{publish_id}/{publish.epoch}",
         client_id=publish.client_id,
         payload={
             "url": url,
             "run_id": publish.payload["run_id"],
-            "publish_job_id": str(publish.job_id),
+            "publish_job_id": str(publish_id),
             "publish_epoch": publish.epoch,
         },
     )

@@ -19,7 +19,7 @@ from models.orders import PublishOrder
 from models.pipeline import V2Client, V2PipelineLog, V2Run
 from models.production import Dossier, DossierStatus
 from models.values import dossier_id_of
-from worker import batches, jobs, reruns
+from worker import batches, callbacks, jobs, reruns
 from worker.errors import ClientNotFound, RunNotFound, Validation
 from worker.make_errors import RerunFailed
 from worker.options import check_options
@@ -179,20 +179,28 @@ def accept_preview(session: Session, config: Settings, order: PublishOrder) -> J
     return job
 
 
-def cancel(session: Session, job_id: UUID) -> tuple[Job, bool]:
+def cancel(session: Session, config: Settings, job_id: UUID) -> tuple[Job, bool, list[Job]]:
     """Cancel a job that no worker has; a run whose publish is cancelled leaves the batch opened for it.
 
-    A rerun whose job is cancelled has come to nothing, so that another may be asked for.
+    Whoever waits for the end of a publish is told of this one too. A rerun whose job is cancelled has come to
+    nothing, so that another may be asked for.
 
-    Returns, raises: as `jobs.cancel`.
+    Returns:
+        As `jobs.cancel`, and the jobs to ring for after the commit.
+
+    Raises: as `jobs.cancel`.
     """
     job, changed = jobs.cancel(session, job_id)
+    bells = []
     if changed and job.kind == JobKind.PUBLISH:
+        usual = select(V2Client.callback_url).where(V2Client.client_id == job.client_id)
+        url = job.payload.get("callback_url") or session.scalar(usual)
+        bells = [told] if (told := callbacks.order(session, config, job, url)) else []
         batches.count_of(session, job.key)
     if changed and job.kind == JobKind.RERUN:
         why = RerunFailed("Its job was cancelled. If Make.com publishes it all the same, that counts.")
         reruns.ended_badly(session, Rerun.id == UUID(job.key), why, RerunState.FAILED)
-    return job, changed
+    return job, changed, bells
 
 
 def restart(session: Session, config: Settings, job_ids: Iterable[UUID]) -> list[tuple[Job, bool]]:

@@ -9,7 +9,7 @@ from tests.chaos.scenario import was_taken
 from tests.makecom import CALLBACK
 
 SEND = "callback.send"
-ENDS = ("done", "error")
+ENDS = ("done", "error", "cancelled")
 
 
 def unlucky(look):

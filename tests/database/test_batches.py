@@ -82,7 +82,7 @@ def v1_batch(number, status, total=9, done=4):
 
 def cancel(run_id):
     with db.transaction() as session:
-        inbox.cancel(session, job_of(run_id).id)
+        inbox.cancel(session, settings(), job_of(run_id).id)
 
 
 def retry(run_id):

@@ -12,7 +12,7 @@ from tasks.publish import publish_run
 from tests.database.command import code_of, columnline, shown, told
 from tests.database.companies import NORTHWIND, accept, execute, job_of, publish, query, register, retry
 from tests.makecom import SECRET, standing_in
-from worker import answers, attempt, db, jobs, outgoing
+from worker import answers, attempt, db, inbox, jobs, outgoing
 from worker.callbacks import POLICY
 from worker.drain import drain
 from worker.heard import JobFailed
@@ -90,6 +90,20 @@ def test_a_publish_that_is_held_is_told_nothing_until_it_ends(make, url):
     accept(register("R1", client="CLT_UNMAPPED_001"), callback_url=url)
     list(drain())
     assert (job_of("R1").state, make.to("/callback")) == ("held", [])
+
+
+@pytest.mark.parametrize("asked_by", ["request", "client"])
+def test_a_publish_that_is_called_off_is_told_too(make, url, asked_by):
+    options = {"callback_url": url} if asked_by == "request" else {}
+    execute("update v2_clients set callback_url = :url", url=url if asked_by == "client" else None)
+    accept(register("R1"), **options)
+    for changed in (True, False):
+        with db.transaction() as session:
+            assert inbox.cancel(session, settings(), job_of("R1").id)[1] is changed
+    list(drain())
+    assert [(message["run_id"], message["done"], message["status"]) for message in told_of(make)] == [
+        ("R1", True, "cancelled")
+    ]
 
 
 def test_a_publish_that_asks_for_no_callback_owes_none(make):

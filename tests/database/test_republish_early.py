@@ -25,6 +25,7 @@ from tests.database.publishing import (
 )
 from worker import db, inbox
 from worker.drain import drain
+from worker.settings import settings
 
 SOON = datetime.now(UTC).date() + timedelta(days=3)
 LATER = SOON + timedelta(days=3)
@@ -54,7 +55,7 @@ def first(state):
         list(drain())
     if state == "cancelled":
         with db.transaction() as session:
-            inbox.cancel(session, job_id)
+            inbox.cancel(session, settings(), job_id)
     assert job_of("RUN").state == ("waiting" if state == "pending" else state)
     with db.transaction() as session:
         complete("RUN", session)

@@ -151,7 +151,7 @@ def test_the_retry_of_a_failed_reruns_job_starts_no_pipeline_that_nobody_waits_f
 def test_a_rerun_whose_job_is_cancelled_has_failed_and_another_may_be_asked_for(make, v2):
     rerun = started(v2)
     with db.transaction() as session:
-        inbox.cancel(session, job_of(rerun).id)
+        inbox.cancel(session, settings(), job_of(rerun).id)
     assert (now_is(rerun).status, now_is(rerun).error.code) == ("failed", "rerun_failed")
     another = started(v2)
     assert another.id != rerun.id

@@ -124,7 +124,8 @@ def retry(job_id: JobId, request: Request) -> JobAnswer:
 def cancel(job_id: JobId, request: Request) -> JobAnswer:
     """Cancel a job that is queued, waiting or held; one that is running or has ended is a `job_state_conflict`."""
     with db.transaction() as session:
-        job, changed = inbox.cancel(session, job_id)
+        job, changed, bells = inbox.cancel(session, settings(), job_id)
+    bell(request).ring(bells)
     return _answer(request, job, duplicate=not changed)
 
 

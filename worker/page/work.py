@@ -63,10 +63,11 @@ def retry(request: Request, sent: Ops, job_id: UUID) -> Response:
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel(sent: Ops, job_id: UUID) -> Response:
+def cancel(request: Request, sent: Ops, job_id: UUID) -> Response:
     """Call the job off."""
     with db.transaction() as session:
-        _, changed = inbox.cancel(session, job_id)
+        _, changed, bells = inbox.cancel(session, settings(), job_id)
+    bell(request).ring(bells)
     figures.now.forget()
     return back_to(sent.then, "cancelled" if changed else "unchanged")
 
