@@ -5,6 +5,7 @@ and only http(s) addresses become links (`models.view` has no others).
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+UNBROKEN = 200
+"""Characters without a space after which a line may be broken."""
+_ONE = r"(?:&[#\w]+;|[^ \t\r\n&<>])"  # a space that forbids a break is as a letter
+# A title holds no elements. What is shorter is passed over as a whole, so that it is read once.
+_PARTS = re.compile(rf"<title>[^<]*</title>|<[^>]*>|({_ONE}{{{UNBROKEN}}})|{_ONE}+")
 
 _MINUTE = 60
 _UNITS = ((86_400, "d"), (3600, "h"), (_MINUTE, "min"))
@@ -92,15 +99,27 @@ templates.filters |= {
 templates.globals |= {"static": f"/page-static/{{}}?{_version()}".format, "charts": charts}
 
 
+def breakable(text: str) -> str:
+    """The same HTML, with places to break a line in its texts that have none.
+
+    Where a word is hundreds of thousands of characters long, such as zeros in base64, Chromium may take minutes
+    to find out by itself where to break it.
+    """
+    return _PARTS.sub(lambda part: f"{part[0]}<wbr>" if part[1] else part[0], text)
+
+
+def _drawn(name: str, visitor: Visitor | None, values: dict[str, Any]) -> str:
+    return breakable(templates.get_template(f"{name}.html").render(visitor=visitor, **values))
+
+
 def screen(name: str, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
     """The screen of that template, for this visitor."""
-    text = templates.get_template(f"{name}.html").render(visitor=visitor, **values)
-    return HTMLResponse(text, status, HEADERS)
+    return HTMLResponse(_drawn(name, visitor, values), status, HEADERS)
 
 
 def fragment(request: Request, name: str, visitor: Visitor, **values: Any) -> Response:
     """A part of a screen, for the script that keeps it live; 304 where it is as the browser has it."""
-    text = templates.get_template(f"{name}.html").render(visitor=visitor, **values)
+    text = _drawn(name, visitor, values)
     tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:20]}"'
     headers = HEADERS | {"ETag": tag, "Cache-Control": "private, no-cache"}
     if request.headers.get("if-none-match") == tag:

@@ -13,6 +13,7 @@ from tests.database.rows import add, add_list, ahead
 from worker import db, keys
 from worker.drain import drain
 from worker.page import figures, overview, plans, shelf, work
+from worker.page.rendering import UNBROKEN
 from worker.page.visitors import COOKIE
 
 SCREENS = (
@@ -267,6 +268,21 @@ def test_hostile_text_in_every_field_of_v1_v2_contacts_lists_and_jobs_is_only_te
         assert not re.search(r'href\s*=\s*["\']?\s*javascript', text, re.IGNORECASE), path
     shown = client.get(f"/dossiers/{dossier_id}").text
     assert html.escape("<script>alert(1)</script>") in shown
+
+
+@pytest.mark.parametrize("glue", ["", "<", "\u00a0", "é"])
+def test_a_text_without_a_space_may_be_broken_so_that_a_browser_can_lay_it_out(browser, glue):
+    said = f"A{glue}" * (2 * UNBROKEN) + "A"
+    company = "https://acme.example/" + "B" * (2 * UNBROKEN)
+    sections = {"find_leads": {"the_angle": said}, "sources": [{"title": said, "url": company}]}
+    dossier_id = add(company_name=company, **{name: json.dumps(value) for name, value in sections.items()})
+    text = browser().get(f"/dossiers/{dossier_id}").text
+    shown = re.search(r'<p class="angle">(.*?)</p>', text)[1]
+    parts = [html.unescape(part) for part in shown.split("<wbr>")]
+    assert "".join(parts) == said
+    assert max(map(len, parts)) == UNBROKEN
+    assert f"<title>{company} " in text
+    assert f'href="{company}"' in text
 
 
 @pytest.mark.parametrize(
