@@ -71,12 +71,15 @@ def _where_it_is(release: ReleaseState) -> ColumnElement[bool]:
     seen = func.coalesce(Dossier.released_at <= func.now(), False)
     if release is ReleaseState.RELEASED:
         return seen
-    # V1 says with `released_at` when it is to be seen, too.
-    has_moment = func.coalesce(Dossier.release_at, Dossier.released_at).is_not(None)
+    # V1 says with `released_at` when it is to be seen, too, or with `release_date` alone, and does it itself.
+    is_set = or_(
+        func.coalesce(Dossier.release_at, Dossier.released_at).is_not(None),
+        and_(Dossier.pipeline_version == "v1", Dossier.release_date.is_not(None)),
+    )
     return and_(
         Dossier.status == DossierStatus.READY,
         ~seen,
-        has_moment if release is ReleaseState.SCHEDULED else ~has_moment,
+        is_set if release is ReleaseState.SCHEDULED else ~is_set,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from models.calendar import CalendarEvent
-from models.production import Batch, Client, Dossier, DossierList
+from models.production import Batch, Client, Dossier, DossierList, DossierStatus
 from worker import paging
 from worker.dossier_filter import DossierFilter
 from worker.errors import DossierNotFound
@@ -40,6 +40,12 @@ class DossierRow(BaseModel):
     superseded_by_dossier_id: UUID | None
     updated: bool = Field(description="whether the app shows the badge: a newer dossier has replaced it")
     created_at: datetime
+
+    @property
+    def v1_releases_on(self) -> date | None:
+        """The client's day on which V1's app itself is to show it: V1 scheduled it, and we release no such row."""
+        waits = self.status == DossierStatus.READY and self.released_at is None and self.release_at is None
+        return self.release_date if waits and self.pipeline_version == "v1" else None
 
 
 class Decision(BaseModel):

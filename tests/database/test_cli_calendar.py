@@ -57,6 +57,11 @@ def test_dossiers_are_found_by_filters(words, found):
     assert sorted(row["company_name"] for row in told(columnline("dossiers", "--json", *words))) == found
 
 
+def test_a_dossier_that_v1_itself_is_to_release_is_told_with_its_day():
+    dossier_id = add(pipeline_version="v1", release_date="2090-01-20")
+    assert "from 2090-01-20, by V1" in shown(columnline("dossiers", dossier_id))
+
+
 def test_one_dossier_is_shown_with_its_history_by_its_run_or_its_id():
     dossier_id = add(run_id="RUN")
     columnline("release", "RUN", "--date", "2090-01-20")

@@ -166,6 +166,8 @@ def _readers(row: DossierRow) -> str:
         return f"since {when(row.released_at)}"
     if moment := row.release_at or row.released_at:
         return f"from {when(moment)}"
+    if row.v1_releases_on:
+        return f"from {row.v1_releases_on}, by V1"
     return "held" if row.status == DossierStatus.READY else "-"
 
 

@@ -296,6 +296,24 @@ def test_a_v1_dossier_that_is_to_be_seen_later_is_said_to_be_so_and_may_be_held(
     assert ("/hold" in text, "/release" in text, "/reschedule" in text) == (not is_seen,) * 3
 
 
+@pytest.mark.parametrize(
+    ("days", "said"), [(9, "V1 releases it on {day}"), (-9, "V1 was to release it on {day}"), (None, "not until")]
+)
+def test_what_v1_itself_is_to_release_is_told_as_that_and_is_no_dossier_on_hold(browser, days, said):
+    day = None if days is None else ahead(days=days).date()
+    dossier_id = add(pipeline_version="v1", company_name="Old Co", release_date=day)
+    client = browser()
+    text = client.get(f"/dossiers/{dossier_id}").text
+    assert f"<dt>Readers</dt><dd>{said.format(day=day)}" in text
+    assert ("/hold" in text) == (day is not None)
+    for release, is_there in (("scheduled", day is not None), ("held", day is None), ("released", False)):
+        listed = client.get(f"/dossiers?release={release}").text
+        assert ("Old Co" in listed) == is_there
+        assert (f"from {day}, by V1" in listed) == (is_there and release == "scheduled")
+    link = re.search(r'href="([^"]+)">its dossiers to come', client.get("/calendar").text)[1]
+    assert ("Old Co" in client.get(html.unescape(link)).text) == (day is not None)
+
+
 def test_a_v1_dossier_and_a_v2_dossier_are_drawn_with_the_same_panels(browser, sample):
     document = sample("run_clean")
     client = browser()
