@@ -1,7 +1,8 @@
 """Dossiers as ops find them: a list with filters, and one with what was decided about it (roadmap §8)."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -14,6 +15,7 @@ from models.production import Batch, Client, Dossier, DossierList, DossierStatus
 from worker import paging
 from worker.dossier_filter import DossierFilter
 from worker.errors import DossierNotFound
+from worker.view.headings import headings
 
 
 class DossierRow(BaseModel):
@@ -108,7 +110,7 @@ def page(
     if cursor is not None:
         statement = statement.where(tuple_(Dossier.created_at, Dossier.id) < paging.read(cursor))
     statement = statement.order_by(Dossier.created_at.desc(), Dossier.id.desc()).limit(limit + 1)
-    rows = [DossierRow.model_validate(row, from_attributes=True) for row in session.execute(statement)]
+    rows = [DossierRow(**values) for values in _headed(session, session.execute(statement).all())]
     return paging.cut(rows, limit, lambda row: (row.created_at, row.dossier_id))
 
 
@@ -125,7 +127,15 @@ def show(session: Session, dossier_id: UUID) -> DossierDetail:
         select(CalendarEvent).where(CalendarEvent.dossier_id == dossier_id).order_by(CalendarEvent.id)
     )
     history = [Decision.model_validate(event, from_attributes=True) for event in events]
-    return DossierDetail(**row._mapping, history=history)  # noqa: SLF001 - the public name of a row's dict
+    (values,) = _headed(session, [row])
+    return DossierDetail(**values, history=history)
+
+
+def _headed(session: Session, rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """The rows' values, name and score as their views have them."""
+    for row, (name, score) in zip(rows, headings(session, rows), strict=True):
+        values = row._mapping  # noqa: SLF001 - the public name of a row's dict
+        yield {**values, "company_name": name, "lead_score": score}
 
 
 def not_found(dossier_id: UUID) -> DossierNotFound:

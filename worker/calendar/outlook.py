@@ -19,6 +19,7 @@ from worker.calendar.slots import taken_slots
 from worker.choices import ClientMapping
 from worker.clients import clock_of
 from worker.errors import DripUnavailable
+from worker.view.headings import headings
 
 FREE_SLOTS = 10
 
@@ -84,11 +85,13 @@ def releases(
     """
     statement = (
         select(
-            Dossier.id,
+            Dossier.id.label("dossier_id"),
             Dossier.run_id,
             Dossier.client_id,
             Client.name.label("client_name"),
             Dossier.company_name,
+            Dossier.company_domain,
+            Dossier.lead_score,
             Dossier.release_date,
             Dossier.release_at,
             Dossier.drip_position,
@@ -105,7 +108,7 @@ def releases(
     if cursor is not None:
         statement = statement.where(tuple_(Dossier.release_at, Dossier.id) > paging.read(cursor))
     rows: Sequence[Any] = session.execute(statement).all()
-    shown, following = paging.cut(rows, limit, lambda row: (row.release_at, row.id))
+    shown, following = paging.cut(rows, limit, lambda row: (row.release_at, row.dossier_id))
     return _entries(session, shown), following
 
 
@@ -123,26 +126,27 @@ def free_slots(session: Session, client_id: UUID, mapping: ClientMapping) -> lis
 
 def _entries(session: Session, rows: Sequence[Any]) -> list[CalendarEntry]:
     older: defaultdict[UUID, list[UUID]] = defaultdict(list)
-    for entry, dossier in session.execute(_OLDER, {"ids": [row.id for row in rows]}):
+    for entry, dossier in session.execute(_OLDER, {"ids": [row.dossier_id for row in rows]}):
         older[entry].append(dossier)
-    concerned = {row.id for row in rows} | {dossier for found in older.values() for dossier in found}
+    concerned = {row.dossier_id for row in rows} | {dossier for found in older.values() for dossier in found}
     found = session.execute(_NEWER, {"ids": list(concerned)})
     first = {dossier: (moment, newer) for dossier, newer, moment in found}
-    return [_entry(row, older[row.id], first) for row in rows]
+    named = zip(rows, headings(session, rows), strict=True)
+    return [_entry(row, name, older[row.dossier_id], first) for row, (name, _) in named]
 
 
-def _entry(row: Any, older: Sequence[UUID], first: dict[UUID, tuple[datetime, UUID]]) -> CalendarEntry:
-    moment, newer = first.get(row.id, (None, None))
+def _entry(row: Any, name: str, older: Sequence[UUID], first: dict[UUID, tuple[datetime, UUID]]) -> CalendarEntry:
+    moment, newer = first.get(row.dossier_id, (None, None))
     overtaken = moment is not None and moment <= row.release_at
     return CalendarEntry(
-        dossier_id=row.id,
+        dossier_id=row.dossier_id,
         run_id=row.run_id,
         client_id=row.client_id,
         client_name=row.client_name,
-        company_name=row.company_name,
+        company_name=name,
         release_date=row.release_date,
         release_at=row.release_at,
         drip=row.drip_position is not None,
-        supersedes=[] if overtaken else [dossier for dossier in older if first[dossier][1] == row.id],
+        supersedes=[] if overtaken else [dossier for dossier in older if first[dossier][1] == row.dossier_id],
         superseded_by=newer if overtaken else None,
     )

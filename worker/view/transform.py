@@ -63,12 +63,11 @@ def view(
     deep_dive = fields(enrich.get("company_deep_dive"), "description")
     domain = first((dossier.company_domain, snapshot.get("domain")))
     return DossierView(
-        company_name=first((dossier.company_name, lead.get("company_name"), snapshot.get("company_name"), domain))
-        or "Unnamed company",
+        company_name=company_name(dossier.company_name, dossier.company_domain, lead),
         domain=domain and (normalise_domain(domain) or domain),
         what_they_do=first((snapshot.get("description"), lead.get("one_liner"), deep_dive.get("description"))),
         the_angle=text(lead.get("the_angle")),
-        lead_score=_score(lead.get("lead_score") if dossier.lead_score is None else dossier.lead_score),
+        lead_score=lead_score(dossier.lead_score, lead),
         explanation=text(lead.get("score_explanation")),
         urgency=_urgency(
             first((dossier.timing_urgency, lead.get("timing_urgency"), enrich.get("timing_urgency")))
@@ -104,6 +103,21 @@ def view(
     )
 
 
+def company_name(stored: str | None, domain: str | None, find_leads: Any) -> str:
+    """What the company is called: by its column, else by the section, else by its domain."""
+    lead = fields(find_leads)
+    snapshot = fields(lead.get("company_snapshot"), "description")
+    known = (stored, lead.get("company_name"), snapshot.get("company_name"), domain, snapshot.get("domain"))
+    return first(known) or "Unnamed company"
+
+
+def lead_score(stored: int | None, find_leads: Any) -> int | None:
+    """The score from 0 to 100: the column's, else the section's; None where that is none."""
+    value = fields(find_leads).get("lead_score") if stored is None else stored
+    found = _SCORE.fullmatch(str(value)) if isinstance(value, int | float | str) else None
+    return min(100, int(found[1])) if found else None
+
+
 def _filled(part: type[Part], value: Any, bare: str, **readers: Reader) -> Part:
     """A part of the view whose fields bear the stored names; a text is read for each but those with a reader."""
     given = fields(value, bare)
@@ -122,11 +136,6 @@ def _many(part: type[Part], bare: str, **readers: Reader) -> Callable[[Any], tup
         return tuple(found for item in items(value) if (found := _filled(part, item, bare, **readers)) != empty)
 
     return read
-
-
-def _score(value: Any) -> int | None:
-    found = _SCORE.fullmatch(str(value)) if isinstance(value, int | float | str) else None
-    return min(100, int(found[1])) if found else None
 
 
 def _urgency(said: str | None) -> Urgency | None:

@@ -9,7 +9,7 @@ import pytest
 from models.jobs import Scope
 from models.production import DossierStatus
 from tests.database.publishing import NORTHWIND, accept, execute, one, publish, query, register
-from tests.database.rows import add, add_list, ahead
+from tests.database.rows import add, add_batch, add_list, ahead
 from worker import db, keys
 from worker.drain import drain
 from worker.page import figures, overview, plans, shelf, work
@@ -312,6 +312,42 @@ def test_what_v1_itself_is_to_release_is_told_as_that_and_is_no_dossier_on_hold(
         assert (f"from {day}, by V1" in listed) == (is_there and release == "scheduled")
     link = re.search(r'href="([^"]+)">its dossiers to come', client.get("/calendar").text)[1]
     assert ("Old Co" in client.get(html.unescape(link)).text) == (day is not None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "score"),
+    [
+        ({"company_name": ""}, "Unnamed company", None),
+        ({"company_name": "   ", "lead_score": -5}, "Unnamed company", None),
+        ({"company_name": "null", "lead_score": 120, "company_domain": "old.example"}, "old.example", 100),
+        (
+            {"company_name": " ", "find_leads": '{"companyName": "Old Co", "lead_score": "78/100"}'},
+            "Old Co",
+            78,
+        ),
+        ({"company_name": "New Co", "find_leads": '{"company_name": "Old Co"}', "lead_score": 0}, "New Co", 0),
+    ],
+)
+def test_a_dossier_has_the_name_and_the_score_of_its_view_wherever_it_is_listed(
+    browser, bridge, columns, name, score
+):
+    dossier_id = add(pipeline_version="v1", release_at=ahead(days=1), **columns)
+    client = browser()
+    key = {"X-API-Key": bridge.keys[Scope.READ]}
+    one_of_them = client.get(f"/columnline/dossiers/{dossier_id}", headers=key).json()
+    (listed,) = client.get("/columnline/dossiers", headers=key).json()["dossiers"]
+    (entry,) = client.get("/columnline/releases", headers=key).json()["releases"]
+    view = one_of_them["view"]
+    assert (view["companyName"], view["leadScore"]) == (name, score)
+    assert (one_of_them["company_name"], one_of_them["lead_score"]) == (name, score)
+    assert (listed["company_name"], listed["lead_score"], entry["company_name"]) == (name, score, name)
+    for path in ("/dossiers", "/calendar", f"/search?q={dossier_id}"):
+        assert f'<a href="/dossiers/{dossier_id}">{name}</a>' in client.get(path).text
+
+
+def test_a_batch_whose_number_is_blank_has_a_link_that_can_be_seen(browser):
+    batch_id = add_batch(" ")
+    assert f'<a href="/dossiers?batch={batch_id}">Without a number</a>' in browser().get("/batches").text
 
 
 def test_a_v1_dossier_and_a_v2_dossier_are_drawn_with_the_same_panels(browser, sample):
