@@ -146,10 +146,12 @@ def _urgency(said: str | None) -> Urgency | None:
 
 def _why_now(lead: dict[str, Any], enrich: dict[str, Any], primary: str | None) -> Iterator[WhyNow]:
     """The primary signal, then the others; those that say nothing are left out."""
-    given = items(lead.get("primary_buying_signal")) or items(primary)
-    for signal in map(_signal, (*given, *items(enrich.get("additional_signals")))):
-        if signal != WhyNow():
-            yield signal
+    yield from tuple(_signals(lead.get("primary_buying_signal"))) or _signals(primary)
+    yield from _signals(enrich.get("additional_signals"))
+
+
+def _signals(value: Any) -> Iterator[WhyNow]:
+    return (signal for signal in map(_signal, items(value)) if signal != WhyNow())
 
 
 def _signal(value: Any) -> WhyNow:

@@ -232,6 +232,15 @@ def test_a_field_that_says_nothing_hides_no_other_name_of_it(nothing):
     assert (seen.email_scripts[0].email_subject, seen.email_scripts[0].email_body) == ("S", "B")
 
 
+@pytest.mark.parametrize("nothing", [None, {}, {"signal": None, "description": "null"}, [{"signal": ""}, "N/A"]])
+def test_the_signal_of_the_column_is_shown_where_the_section_says_nothing(nothing):
+    seen = view(row(primary_signal="A permit", find_leads={"primary_buying_signal": nothing}), [])
+    assert [signal.signal for signal in seen.why_now] == ["A permit"]
+    told = {"primary_buying_signal": {"happening": "They hire"}}
+    seen = view(row(primary_signal="A permit", find_leads=told), [])
+    assert [(signal.signal, signal.happening) for signal in seen.why_now] == [(None, "They hire")]
+
+
 def test_a_source_is_shown_once():
     found = view(row(sources=[{"title": "A", "url": "https://a.example"}, "https://a.example", {"name": "B"}]), [])
     assert [(one.text, one.url) for one in found.sources] == [("A", "https://a.example"), ("B", None)]
