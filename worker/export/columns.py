@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from models.view import ContactView, EmailScript, WhyNow
+from models.view import ContactView, DossierView, EmailScript, WhyNow
 from worker.export.cells import Cell, Value, cell
 from worker.export.order import What
 from worker.view.shown import Shown
@@ -190,7 +190,7 @@ def _rows(what: What, shown: Shown) -> Iterator[Row]:
             contact, signal = next(iter(view.contacts), _NOBODY), next(iter(view.why_now), _NONE)
             yield Row(shown, contact=contact, signal=signal)
         case What.CONTACTS:
-            scripts = _Scripts(shown)
+            scripts = _Scripts(view)
             for contact in view.contacts:
                 yield Row(shown, contact=contact, script=scripts.to(contact))
         case What.SIGNALS:
@@ -199,13 +199,17 @@ def _rows(what: What, shown: Shown) -> Iterator[Row]:
 
 
 class _Scripts:
-    """A dossier's outreach, found by the id of whom it is for; else, where it names no id, by the name (V1)."""
+    """A dossier's outreach, found by the id of whom it is for; else, where that is no contact's here, by the name.
 
-    def __init__(self, shown: Shown) -> None:
+    V1 knew contacts by numbers of its own, such as `c1`.
+    """
+
+    def __init__(self, view: DossierView) -> None:
+        ids = {str(contact.contact_id) for contact in view.contacts if contact.contact_id}
         self._by_id: dict[str, EmailScript] = {}
         self._by_name: dict[str, EmailScript] = {}
-        for script in shown.view.email_scripts:
-            if script.contact_id is not None:
+        for script in view.email_scripts:
+            if script.contact_id is not None and script.contact_id in ids:
                 self._by_id.setdefault(script.contact_id, script)
             elif script.target_name:
                 self._by_name.setdefault(script.target_name.casefold(), script)

@@ -93,13 +93,26 @@ def test_signals_are_numbered_from_the_primary_one():
     ]
 
 
-def test_a_contact_has_what_was_written_for_it_by_id_or_where_there_is_none_by_name():
+def test_a_contact_has_what_was_written_for_it_by_id_or_where_that_is_nobodys_by_name():
     al, bo, di = (ContactView(contact_id=uuid4(), name=name) for name in ("Al", "Bo", "Di"))
     scripts = (
-        EmailScript(contact_id=str(uuid4()), target_name="Di", email_subject="of another contact's id"),
+        EmailScript(contact_id=str(uuid4()), target_name="Di", email_subject="by name, its id is gone"),
         EmailScript(contact_id=str(al.contact_id), target_name="Bo", email_subject="by id", linkedin_message="Hi"),
         EmailScript(target_name="BO", email_subject="by name", email_body="Dear Bo"),
     )
     found = rows(What.CONTACTS, contacts=(al, bo, di), email_scripts=scripts)
-    assert [row["email_subject"] for row in found] == ["by id", "by name", None]
+    assert [row["email_subject"] for row in found] == ["by id", "by name", "by name, its id is gone"]
     assert (found[0]["linkedin_message"], found[1]["email_body"]) == ("Hi", "Dear Bo")
+
+
+@pytest.mark.parametrize("contact_id", [uuid4(), None])
+@pytest.mark.parametrize("known_as", ["c1", "0"])
+def test_a_letter_of_v1_that_knows_its_contact_by_a_number_is_found_by_name(known_as, contact_id):
+    others = EmailScript(contact_id="c2", target_name="Ann Old", email_subject="To Ann")
+    letter = EmailScript(contact_id=known_as, target_name="Bob Ray", email_subject="To Bob")
+    (row,) = rows(
+        What.CONTACTS,
+        contacts=(ContactView(contact_id=contact_id, name="Bob Ray"),),
+        email_scripts=(others, letter),
+    )
+    assert row["email_subject"] == "To Bob"
