@@ -171,6 +171,12 @@ def test_every_option_narrows_it_down():
         (["--batch", batch], {"Mine"}),
         (["--company", "thei"], {"Theirs"}),
         (["--since", "2d"], {"Mine", "Theirs"}),
+        (["--since", "2020-01-01"], {"Mine", "Old", "Theirs"}),
+        (["--since", "2020-01-02"], {"Mine", "Theirs"}),
+        (["--since", "2020-01-01T12:00:01Z"], {"Mine", "Theirs"}),
+        (["--until", "2020-01-01"], {"Old"}),
+        (["--until", "2020-01-01T12:00:00Z"], set()),
+        (["--batch-date", "2020-01-01"], {"Old"}),
         (["--ids", f"RUN_B,{old}"], {"Old", "Theirs"}),
     ):
         assert companies(*words) == expected, words

@@ -1,6 +1,6 @@
 """Commands about when readers see dossiers: dossiers, releases, release, archive."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -22,6 +22,7 @@ from worker.cli.given import (
     read_day,
     read_dossier,
     read_since,
+    read_until,
 )
 from worker.cli.output import AsJson, out, painted, print_json, reporting_errors, table, when
 from worker.dossier_filter import DossierFilter, ReleaseState
@@ -88,7 +89,7 @@ def releases(
     """Show the release calendar: what becomes visible when, and what is superseded then."""
     with reporting_errors(as_json=as_json), db.transaction() as session:
         client_id = read_client(session, client)
-        found, _ = outlook.releases(session, until=_until(until), client_id=client_id, limit=limit)
+        found, _ = outlook.releases(session, until=read_until(until), client_id=client_id, limit=limit)
         free = outlook.free_slots(session, client_id, settings().client_mapping) if client_id else []
         if as_json:
             print_json({"releases": found, "free_slots": [slot.isoformat() for slot in free]})
@@ -137,16 +138,6 @@ def archive(which: DossierName, as_json: AsJson = False) -> None:
             dossier_id = read_dossier(session, which)
             changed = desk.archive(session, dossier_id, asked_by())
         _print_changed(dossier_id, changed=changed, as_json=as_json)
-
-
-def _until(text: str | None) -> datetime | None:
-    """The end of that day, in UTC, or the moment itself."""
-    day = read_day(text)
-    if day is None or isinstance(day, datetime):
-        return day
-    if isinstance(day, str):
-        raise Validation(f"--until is {text!r}. Give a day such as 2026-01-20, or a moment.", field="until")
-    return datetime.combine(day, time.max, UTC)
 
 
 def _print_changed(dossier_id: UUID, *, changed: bool, as_json: bool) -> None:

@@ -18,7 +18,17 @@ from sqlalchemy.orm import Session
 from models.production import DossierStatus
 from worker import db
 from worker.cli.calendar import Version
-from worker.cli.given import ClientOption, Since, read_batch, read_client, read_dossier, read_list, read_since
+from worker.cli.given import (
+    ClientOption,
+    Since,
+    read_batch,
+    read_batch_date,
+    read_client,
+    read_dossier,
+    read_list,
+    read_since,
+    read_until,
+)
 from worker.cli.output import AsJson, err, out, print_json, reporting_errors, table
 from worker.dossier_filter import DossierFilter, ReleaseState
 from worker.errors import Validation
@@ -45,7 +55,9 @@ def export(
     ] = None,
     batch: Annotated[str | None, typer.Option(help="Only of this batch: its id or its number.")] = None,
     company: Annotated[str | None, typer.Option(help="Part of the company's name or domain.")] = None,
+    batch_date: Annotated[str | None, typer.Option(help="Only of this day of the client's: 2026-01-20.")] = None,
     since: Since = None,
+    until: Annotated[str | None, typer.Option(help="Not made after this day, in UTC, or this moment.")] = None,
     ids: Annotated[str | None, typer.Option(help="Only these: dossier or run ids, divided by commas.")] = None,
     bom: Annotated[bool, typer.Option("--bom", help="Begin a CSV with a byte order mark, for Excel.")] = False,
     columns: Annotated[bool, typer.Option("--columns", help="Print what the columns are, and stop.")] = False,
@@ -71,7 +83,9 @@ def export(
                 list_id=read_list(session, on_list, client),
                 batch_id=read_batch(session, batch, client),
                 company=company,
+                batch_date=read_batch_date(batch_date),
                 since=read_since(since),
+                until=read_until(until),
                 ids=_read_ids(session, ids),
             )
         order, progress = Order(what, form, wanted, bom=bom), Progress()

@@ -4,7 +4,8 @@ import getpass
 import os
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, overload
 from uuid import UUID
 
@@ -16,10 +17,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from models.production import Batch, Dossier, List
 from worker.clients import production_client
 from worker.errors import BatchNotFound, DossierNotFound, ListNotFound, ReleaseDateInvalid, Validation
-from worker.fields import ReleaseDate
+from worker.fields import OptionalDay, ReleaseDate
 from worker.settings import settings
 
-Since = Annotated[str | None, typer.Option(help="Not older than this, such as 2h, 3d or 30m.")]
+Since = Annotated[str | None, typer.Option(help="Not older than this: 2h, 3d, 30m, or 2026-01-20.")]
 ClientOption = Annotated[str | None, typer.Option("--client", help="Only of this client: either of its ids.")]
 DossierName = Annotated[str, typer.Argument(help="A dossier id or a run id.")]
 
@@ -49,16 +50,51 @@ def read_day(text: str | None) -> Any:
 
 
 def read_since(text: str | None) -> datetime | None:
-    """The moment so long ago.
+    """The moment so long ago, or the beginning of that day, in UTC, or the moment itself.
 
     Raises:
-        Validation: it is no span of time.
+        Validation: it is none of these.
     """
     if text is None:
         return None
     if _SPAN.fullmatch(text):
         return datetime.now(UTC) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
-    raise Validation(f"--since is {text!r}. Write a number and a unit: 30m, 2h or 3d.", field="since")
+    with suppress(ReleaseDateInvalid):
+        day = read_day(text)
+        if isinstance(day, datetime):
+            return day
+        if isinstance(day, date):
+            return datetime.combine(day, time.min, UTC)
+    raise Validation(
+        f"--since is {text!r}. Write a number and a unit, such as 30m, 2h or 3d, or a day such as 2026-01-20.",
+        field="since",
+    )
+
+
+def read_until(text: str | None) -> datetime | None:
+    """The end of that day, in UTC, or the moment itself.
+
+    Raises:
+        ReleaseDateInvalid, Validation: it is neither.
+    """
+    day = read_day(text)
+    if day is None or isinstance(day, datetime):
+        return day
+    if isinstance(day, str):
+        raise Validation(f"--until is {text!r}. Give a day such as 2026-01-20, or a moment.", field="until")
+    return datetime.combine(day, time.max, UTC)
+
+
+def read_batch_date(text: str | None) -> date | None:
+    """A day as it was typed.
+
+    Raises:
+        Validation: it is none.
+    """
+    try:
+        return TypeAdapter(OptionalDay).validate_python(text)
+    except ValidationError:
+        raise Validation(f"--batch-date is {text!r}. Give a day such as 2026-01-20.", field="batch_date") from None
 
 
 def read_client(session: Session, name: str | None) -> UUID | None:
