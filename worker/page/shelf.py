@@ -1,14 +1,15 @@
 """Dossiers: the list, one as its reader sees it, and what may be done with it."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from models.jobs import JobKind
-from models.production import DossierStatus
+from models.production import Client, DossierStatus, List
 from worker import db, dossiers, jobs, reruns
 from worker.bridge.context import bell
 from worker.bridge.exports import Exported, download
@@ -16,7 +17,7 @@ from worker.calendar import desk
 from worker.dossier_filter import DossierFilter, ReleaseState
 from worker.errors import ReleaseDateInvalid
 from worker.export.order import Format, What
-from worker.fields import ReleaseDate
+from worker.fields import OptionalDay, OptionalId, ReleaseDate
 from worker.page import figures
 from worker.page.forms import Form, Ops, Publisher
 from worker.page.rendering import back_to, screen, screens
@@ -28,6 +29,17 @@ router = screens()
 
 _PAGE = 50
 _DAY = TypeAdapter(ReleaseDate)
+_ASKED_AS = {
+    "company": "company",
+    "client_id": "client",
+    "list_id": "list",
+    "pipeline_version": "version",
+    "status": "status",
+    "release": "release",
+    "batch_id": "batch",
+    "batch_date": "batch_date",
+}
+"""Conditions of the list: what exports call them, and what its form does."""
 
 
 @router.get("/dossiers")
@@ -37,7 +49,10 @@ def list_dossiers(
     status: Annotated[str | None, Query(max_length=20)] = None,
     release: Annotated[str | None, Query(max_length=20)] = None,
     company: Annotated[str | None, Query(max_length=128)] = None,
+    client: Annotated[OptionalId, Query()] = None,
+    on_list: Annotated[OptionalId, Query(alias="list")] = None,
     batch: UUID | None = None,
+    batch_date: Annotated[OptionalDay, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """Dossiers of V1 and V2, newest first. A choice that is none counts as all."""
@@ -46,16 +61,27 @@ def list_dossiers(
         pipeline_version=version if version in {"v1", "v2"} else None,
         release=ReleaseState(release) if release in list(ReleaseState) else None,
         company=(company or "").replace("\0", "") or None,
+        client_id=client,
+        list_id=on_list,
         batch_id=batch,
+        batch_date=batch_date,
     )
     with db.transaction() as session:
         found, following = dossiers.page(session, wanted, limit=_PAGE, cursor=cursor)
+        clients = session.execute(select(Client.id, Client.name).order_by(Client.name, Client.id)).all()
+        its_lists = select(List.id, List.name).where(or_(List.client_id == client, List.id == on_list))
+        lists = session.execute(its_lists.order_by(List.name, List.id)).all()
+    given = {name: value for name in _ASKED_AS if (value := getattr(wanted, name)) is not None}
     return screen(
         "dossiers",
         visitor,
         dossiers=found,
         wanted=wanted,
         following=following,
+        exported=urlencode(given),
+        query=urlencode({_ASKED_AS[name]: value for name, value in given.items()}),
+        clients=clients,
+        lists=lists,
         statuses=list(DossierStatus),
         releases=list(ReleaseState),
     )

@@ -9,7 +9,9 @@ from sqlalchemy.exc import OperationalError
 
 from models.jobs import Scope
 from tests.database.bridge.test_page import act, job_in_error
-from tests.database.rows import add
+from tests.database.exporting import read_csv
+from tests.database.publishing import LAKESHORE, NORTHWIND
+from tests.database.rows import add, add_list
 from worker import db
 from worker.bridge import download
 from worker.export import reading
@@ -30,6 +32,29 @@ def test_a_filter_left_at_any_finds_all_on_each_page(browser, monkeypatch):
     assert answer.status_code == 200
     older = unescape(search(r'class="next" href="([^"]+)"', answer.text)[1])
     assert "RUN_0" in browser().get(older).text
+
+
+def test_one_clients_dossiers_of_a_list_or_a_day_are_shown_paged_and_exported(browser, monkeypatch):
+    monkeypatch.setattr("worker.page.shelf._PAGE", 1)
+    made = "2026-03-01 12:00Z"
+    alder, birch = (add(company_name=name, created_at=made) for name in ("Alder & Co", "Birch Co"))
+    add(company_name="Another day's")
+    add(company_name="Another client's", client_id=LAKESHORE, created_at=made)
+    hot = add_list("Hot", NORTHWIND, alder, birch)
+    add_list("Another client's list", LAKESHORE)
+    client = browser()
+    form = client.get(f"/dossiers?company=&client={NORTHWIND}&list=&version=&status=&release=&batch_date=").text
+    assert f'<option value="{NORTHWIND}" selected>' in form
+    assert f'<option value="{hot}">Hot</option>' in form
+    assert "client&#39;s list" not in form
+    for asked in (f"client={NORTHWIND}&batch_date=2026-03-01", f"list={hot}"):
+        first = client.get(f"/dossiers?{asked}&company=+Co").text
+        second = client.get(unescape(search(r'class="next" href="([^"]+)"', first)[1])).text
+        assert 'class="next"' not in second
+        for shown in (first, second):
+            assert ("Alder" in shown) != ("Birch" in shown)
+            file = client.get(unescape(search(r'href="(/files/dossiers.csv[^"]+)"', shown)[1]))
+            assert {row["company"] for row in read_csv(file.content)} == {"Alder & Co", "Birch Co"}
 
 
 @pytest.mark.parametrize(
