@@ -12,7 +12,7 @@ from models.jobs import JobKind
 from models.production import Client, DossierStatus, List
 from worker import db, dossiers, jobs, reruns
 from worker.bridge.context import bell
-from worker.bridge.exports import Exported, download
+from worker.bridge.exports import Exported, download, export_file
 from worker.calendar import desk
 from worker.dossier_filter import DossierFilter, ReleaseState
 from worker.errors import ReleaseDateInvalid
@@ -105,6 +105,12 @@ def show_dossier(visitor: Reader, dossier_id: UUID, said: str = "") -> Response:
 def export(visitor: Reader, what: What, kind: Format, asked: Annotated[Exported, Query()]) -> Response:
     """Dossiers, their contacts or their signals as a file."""
     return download(asked.order(what, kind), visitor.asked_by)
+
+
+@router.get("/files/exports/{export_id}")
+def exported_file(visitor: Reader, export_id: UUID) -> Response:
+    """The file that an export's job wrote."""
+    return export_file(visitor.asked_by, export_id)
 
 
 @router.post("/dossiers/{dossier_id}/release")

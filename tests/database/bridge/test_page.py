@@ -29,7 +29,7 @@ SCREENS = (
     "/search",
     "/search?q=RUN",
 )
-FILES = ("/files/dossiers.csv", "/files/contacts.xlsx?status=ready")
+FILES = ("/files/dossiers.csv", "/files/contacts.xlsx?status=ready", "/files/exports/none")
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"><a href='javascript:alert(1)'>"
 SECTIONS = (
     "primary_buying_signal",

@@ -9,11 +9,12 @@ from sqlalchemy.exc import OperationalError
 
 from models.jobs import Scope
 from tests.database.bridge.test_page import act, job_in_error
-from tests.database.exporting import read_csv
-from tests.database.publishing import LAKESHORE, NORTHWIND
+from tests.database.exporting import dirty, read_csv
+from tests.database.publishing import LAKESHORE, NORTHWIND, execute
 from tests.database.rows import add, add_list
 from worker import db
 from worker.bridge import download
+from worker.drain import drain
 from worker.export import reading
 from worker.page import figures
 from worker.settings import settings
@@ -164,3 +165,22 @@ def test_a_file_that_meets_an_outage_is_told_on_a_screen_unless_it_was_begun(bro
     kind = answer.headers["content-type"].partition(";")[0]
     assert (answer.status_code, kind) == ((200, "text/csv") if sent else (503, "text/html"))
     assert ("The database is away" in answer.text, "Acme" in answer.text) == (not sent, bool(sent))
+
+
+def test_an_export_that_a_job_writes_is_named_by_what_it_is_and_its_file_is_saved_from_its_screen(browser, bridge):
+    dirty()
+    client = browser(Scope.READ)
+    key = {"X-API-Key": bridge.keys[Scope.PUBLISH]}
+    asked = client.post("/columnline/exports", json={"what": "contacts"}, headers=key).json()
+    path = f"/jobs/{asked['job_id']}"
+    assert "/files/exports/" not in client.get(path).text, "it is not written yet"
+    list(drain())
+    shown = client.get(path).text
+    assert '<h1 class="id">Export of contacts</h1>' in shown
+    assert f'<a href="{path}">Export of contacts</a>' in client.get("/jobs").text
+    file = client.get(search(r'href="(/files/exports/[^"]+)">Save the file', shown)[1])
+    assert file.headers["content-disposition"] == 'attachment; filename="contacts.csv"'
+    assert [row["contact_name"] for row in read_csv(file.content)] == ["Ann Old"]
+    execute("delete from export_parts")
+    gone = client.get(f"/files/exports/{asked['job_id']}")
+    assert (gone.status_code, "was kept for" in gone.text) == (404, True)
