@@ -158,6 +158,9 @@ def test_a_release_is_put_on_another_day_then_brought_forward(page):
     ]
     tab.page.get_by_role("button", name="Release now").click()
     expect(tab.page.get_by_role("status")).to_contain_text("readers see it now")
+    tab.page.reload()
+    expect(tab.page.get_by_role("heading", level=1)).to_be_visible()
+    expect(tab.page.get_by_role("status")).to_have_count(0)
     assert rows("select released_at <= now() from dossiers where run_id = 'RUN_DAY'") == [(True,)]
     assert (f"page, key test-{system.port}",) in rows("select distinct asked_by from calendar_events")
     assert not tab.troubles

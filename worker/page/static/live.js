@@ -36,6 +36,12 @@
     }
   }
 
+  const address = new URL(location.href);
+  if (address.searchParams.has("said")) {
+    address.searchParams.delete("said"); // what was done is said once, and not again by a reload or a bookmark
+    history.replaceState(null, "", address);
+  }
+
   for (const element of document.querySelectorAll("[data-live]")) follow({ element, tag: null });
 
   document.addEventListener("click", (event) => {
