@@ -24,7 +24,7 @@ _FLAGS = (
 )
 WAIT = 90_000
 """Milliseconds for what takes a fraction of a second on an idle machine."""
-PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "dark", "has_touch": True}
+PHONE = {"viewport": {"width": 320, "height": 800}, "color_scheme": "dark", "has_touch": True}
 DESK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 
 
