@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from models.calendar import CalendarEvent
 from models.production import Batch, Client, Dossier, DossierList, DossierStatus
 from worker import paging
-from worker.dossier_filter import DossierFilter
+from worker.calendar.moments import local, zone
+from worker.dossier_filter import GROUPED_AT, DossierFilter
 from worker.errors import DossierNotFound
 from worker.view.headings import headings
 
@@ -34,6 +35,7 @@ class DossierRow(BaseModel):
     error_code: str | None = Field(description="of a dossier in error, why")
     batch_id: UUID | None
     batch_number: str | None
+    batch_date: date = Field(description="the client's day that the app groups it under")
     list_ids: list[UUID]
     release_date: date | None = Field(description="the client's day of release")
     release_at: datetime | None = Field(description="when it becomes visible; null: at once, held, or V1's affair")
@@ -84,6 +86,8 @@ _ROWS = (
         func.jsonb_extract_path_text(Dossier.error, "code").label("error_code"),
         Dossier.batch_id,
         Batch.batch_number,
+        GROUPED_AT.label("grouped_at"),
+        Client.timezone,
         func.array(_LISTS.scalar_subquery(), type_=ARRAY(Uuid)).label("list_ids"),
         Dossier.release_date,
         Dossier.release_at,
@@ -132,10 +136,11 @@ def show(session: Session, dossier_id: UUID) -> DossierDetail:
 
 
 def _headed(session: Session, rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """The rows' values, name and score as their views have them."""
+    """The rows' values; name, score and day as their views have them."""
     for row, (name, score) in zip(rows, headings(session, rows), strict=True):
         values = row._mapping  # noqa: SLF001 - the public name of a row's dict
-        yield {**values, "company_name": name, "lead_score": score}
+        day = local(row.grouped_at, zone(row.timezone)).date()
+        yield {**values, "company_name": name, "lead_score": score, "batch_date": day}
 
 
 def not_found(dossier_id: UUID) -> DossierNotFound:

@@ -72,7 +72,8 @@ def test_the_batch_date_is_the_clients_day_whatever_its_zone_is_called_and_finds
     execute("update batches set created_at = '2026-03-02 03:00Z' where id = :id", id=batch)
     dossier_id = add(run_id="RUN_DAY", batch_id=batch, created_at="2026-05-05 12:00Z")
     add(run_id="RUN_OTHER", client_id=LAKESHORE, created_at="2026-05-05 12:00Z")
-    assert shown(http, dossier_id)["view"]["batchDate"] == day
+    told = shown(http, dossier_id)
+    assert told["view"]["batchDate"] == told["batch_date"] == day
     found = {
         asked: [
             row["dossier_id"]

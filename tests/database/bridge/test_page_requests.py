@@ -54,6 +54,7 @@ def test_one_clients_dossiers_of_a_list_or_a_day_are_shown_paged_and_exported(br
         assert 'class="next"' not in second
         for shown in (first, second):
             assert ("Alder" in shown) != ("Birch" in shown)
+            assert '<span class="dim">2026-03-01</span>' in shown
             file = client.get(unescape(search(r'href="(/files/dossiers.csv[^"]+)"', shown)[1]))
             assert {row["company"] for row in read_csv(file.content)} == {"Alder & Co", "Birch Co"}
 
