@@ -149,6 +149,15 @@ def test_a_full_disk_is_an_outage_and_leaves_no_file(tmp_path, disk_full):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a.xls", "A.XLS", "a.ods"])
+def test_a_name_of_a_format_that_is_not_written_is_refused_unless_the_format_is_said(tmp_path, name):
+    path = tmp_path / name
+    assert code_of(columnline("export", "signals", "--out", path, "--json")) == "validation"
+    assert not path.exists()
+    told(columnline("export", "signals", "--out", path, "--format", "csv", "--json"))
+    assert path.exists()
+
+
 def test_json_needs_a_file_to_tell_of():
     assert code_of(columnline("export", "signals", "--json")) == "validation"
 

@@ -38,6 +38,8 @@ from worker.export.order import Format, Order, What
 from worker.export.reading import Progress
 
 STDOUT = "-"
+_OTHERS = (".xls", ".xlsm", ".xlsb", ".ods")
+"""Ends of names by which a spreadsheet expects a format that is not written here."""
 
 
 def export(
@@ -69,7 +71,7 @@ def export(
             _print_columns(what, as_json=as_json)
             return
         to = None if to == STDOUT else to
-        form = kind or (Format.XLSX if to and to.lower().endswith(".xlsx") else Format.CSV)
+        form = kind or _named(to)
         if to is None and as_json:
             raise Validation("--json tells of a file. Name one with --out.", field="out")
         if to is None and form is Format.XLSX and sys.stdout.isatty():
@@ -99,6 +101,21 @@ def export(
             print_json({"ok": True, "file": to, "bytes": size, **asdict(progress)})
         else:
             err.print(f"{escape(to)}: {progress.rows} rows of {progress.dossiers} dossiers", soft_wrap=True)
+
+
+def _named(to: str | None) -> Format:
+    """The format that the file's name says.
+
+    Raises:
+        Validation: it says one that is not written here.
+    """
+    name = (to or "").lower()
+    if name.endswith(_OTHERS):
+        raise Validation(
+            f"No file like {to} can be written. Name one that ends with .xlsx or .csv, or add --format.",
+            field="out",
+        )
+    return Format.XLSX if name.endswith(".xlsx") else Format.CSV
 
 
 def _write(order: Order, progress: Progress, file: BinaryIO) -> int:
