@@ -3,6 +3,7 @@
 `TEST_BROKER=rabbitmq` and `TEST_POOLER=transaction` (or `session`) have every stack use them: `make test-system`.
 """
 
+import atexit
 import fcntl
 import os
 import pwd
@@ -30,16 +31,12 @@ SERVER_CONNECTIONS = 4
 """Of a pooler to PostgreSQL: fewer than our processes have to it, so that each gets all of them in turn."""
 
 
-_KEPT = []
-"""Sockets that keep ports for those who will listen there: closed, the next to ask might be given the same."""
-
-
 def free_port():
-    """A port of this machine on which nobody listens, and which this process gives to nobody else."""
+    """A port of this machine on which nobody listens, and which is given to nobody else while we run."""
     probe = socket.socket()
+    atexit.register(probe.close)  # not before: the next to ask for any port might be given the same
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # so that another may listen, as servers ask to
     probe.bind(("127.0.0.1", 0))
-    _KEPT.append(probe)
     return probe.getsockname()[1]
 
 
