@@ -5,8 +5,11 @@ from sqlalchemy import text
 
 from tests.alerts import ALERTS, firing
 from tests.database import machine
+from tests.database.command import columnline, shown, told
 from tests.database.publishing import execute, register
 from tests.database.rows import add, ago
+from tests.database.sides import A, B, C, both, put
+from tests.readme import code, rows
 from worker import db, heartbeats, metrics, prune
 from worker.settings import settings
 
@@ -126,4 +129,32 @@ def test_what_cures_not_pruned_ends_it(scrape):
     heard("prune", 259_300)
     assert firing(scrape()) == {"NotPruned"}
     prune.prune(settings())
+    assert firing(scrape()) == set()
+
+
+def cures(alarm):
+    """The commands of the alarm's row in the runbook, each as the words that are typed after `columnline`."""
+    (row,) = [row for row in rows("alarm") if code(row[0]) == [alarm]]
+    return [typed.split()[1:] for typed in code(row[2]) if typed.startswith("columnline ")]
+
+
+def test_what_cures_a_config_conflict_ends_it_field_by_field_and_touches_no_other(scrape):
+    for field, v2, production in (
+        ("icp_config", A, B),
+        ("industry_research", A, B),
+        ("research_context", None, C),
+    ):
+        put("v2", v2, field=field)
+        put("production", production, field=field)
+    columnline("clients", "sync")
+    assert firing(scrape()) == {"ConfigConflict"}
+    look, settle = cures("ConfigConflict")
+    found = [(row["v2_client_id"], row["field"]) for row in told(columnline(*look, "--json"), 1)["differences"]]
+    assert len(found) == 3
+    expected = {"icp_config": (A, A), "industry_research": (A, B), "research_context": (None, C)}
+    for (client, field), side in zip(found, ("v2", "production", "production"), strict=True):
+        named = {"CLT_…": client, "F": field, "v2": side}
+        assert "1 copied, 0 conflicts" in shown(columnline(*(named.get(word, word) for word in settle)))
+        expected[field] = (A, A) if side == "v2" else (expected[field][1],) * 2
+        assert {name: both(name) for name in expected} == expected
     assert firing(scrape()) == set()

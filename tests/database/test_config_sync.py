@@ -6,6 +6,7 @@ from models.config import CONFIG_FIELDS
 from tasks.clients import sync_clients
 from tests.database.publishing import LAKESHORE, NORTHWIND, execute, one, query
 from tests.database.sides import SECOND, V2, A, B, C, both, everything, found, history, other, put, sync
+from worker.errors import Validation
 
 OWNERS = pytest.mark.parametrize("owner", ["v2", "production"])
 
@@ -105,7 +106,7 @@ def test_kept_separate_nothing_is_looked_at_until_somebody_chooses_a_side(settin
     report = sync()
     assert "COLUMNLINE_CONFIG_OWNER" in report.skipped
     assert everything() == before
-    assert sync(take="production").copied == 1
+    assert sync(only=V2, field="icp_config", take="production").copied == 1
     assert both() == (C, C)
 
 
@@ -126,6 +127,18 @@ def test_a_chosen_side_settles_a_conflict_of_one_field_and_of_no_other(agreed, o
     put(owner, A)
     report = sync()
     assert (report.copied, report.conflicts, both()) == (1, 2, (A, A))
+
+
+@pytest.mark.parametrize("named", [{}, {"only": V2}, {"field": "icp_config"}], ids=str)
+def test_a_side_is_taken_nowhere_but_in_a_field_of_a_client_that_somebody_named(named):
+    put("v2", B)
+    put("production", C)
+    put("production", C, field="research_context")
+    sync()
+    before = everything()
+    with pytest.raises(Validation, match="Say which: `client_id` and `field`"):
+        sync(take="v2", **named)
+    assert everything() == before
 
 
 @OWNERS

@@ -18,7 +18,7 @@ STEPS = st.lists(
         EDITS,
         EDITS,
         st.just("sync"),
-        st.tuples(st.just("take"), st.sampled_from(SIDES), st.sampled_from((*CONFIG_FIELDS, None))),
+        st.tuples(st.just("take"), st.sampled_from(SIDES), st.sampled_from(CONFIG_FIELDS)),
     ),
     max_size=14,
 )

@@ -91,7 +91,7 @@ def test_values_that_differ_are_all_named_and_nothing_is_unified_until_each_is_s
     assert everything() == before
     sync(only=V2, field="icp_config", take="v2")
     put("v2", B, field="research_context")
-    sync(only=THIRD, take="production")
+    sync(only=THIRD, field="icp_config", take="production")
     assert unify().done is True
     assert (everywhere(), everywhere("research_context")) == ((A, A, A), (B, B, B))
 

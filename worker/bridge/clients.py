@@ -66,7 +66,7 @@ class SyncRequest(BaseModel):
     client_id: OptionalName = Field(default=None, description="only this v2 client")
     field: OptionalName = Field(default=None, description="only this field, such as `icp_config`")
     take: Annotated[Literal["v2", "production"] | None, AbsentIfEmpty] = Field(
-        default=None, description="the side that counts, to settle conflicts"
+        default=None, description="the side that counts, to settle a conflict: with `client_id` and `field` only"
     )
 
 

@@ -11,7 +11,7 @@ from worker import db, mapping, wishes
 from worker.cli.given import asked_by
 from worker.cli.output import AsJson, Exit, err, out, painted, print_json, reporting_errors, table, when
 from worker.config import unify as unifying
-from worker.config.sync import Side, SyncReport
+from worker.config.sync import SETTLE, Side, SyncReport
 from worker.config.sync import sync as sync_config
 from worker.errors import Validation
 from worker.ring import be_brief, ring
@@ -110,7 +110,7 @@ def sync(
     v2_client: Annotated[str | None, typer.Argument(help="Only this v2 client.")] = None,
     field: Annotated[str | None, typer.Option(help="Only this field, such as icp_config.")] = None,
     take: Annotated[
-        str | None, typer.Option(help="The side that counts, to settle conflicts: v2, production.")
+        str | None, typer.Option(help="The side that counts, to settle that one field: v2, production.")
     ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -170,9 +170,7 @@ def unify(
                 values = "\n".join(f"{side}: {_short(value)}" for side, value in found["values"].items())
                 shown.add_row(str(found["client_id"]), found["field"], escape(values))
             err.print(shown)
-            err.print(
-                "Settle each: columnline clients sync CLT_… --field F --take v2 (or production).", markup=False
-            )
+            err.print(f"Settle each: {SETTLE}.", markup=False)
     if not report.ok:
         raise typer.Exit(Exit.FAILED)
 
@@ -218,6 +216,8 @@ def _print_sync(report: SyncReport) -> None:
             *map(escape, _difference(found.v2, found.production)),
         )
     out.print(shown)
+    if report.conflicts:
+        out.print(f"Settle each conflict: {SETTLE}.", markup=False)
 
 
 def _difference(one: Any, other: Any) -> tuple[str, str]:

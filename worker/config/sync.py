@@ -26,6 +26,9 @@ SHOWN = 200
 
 Side = Literal["v2", "production"]
 
+SETTLE = "columnline clients sync CLT_… --field F --take v2 (or production)"
+"""What somebody types who has decided."""
+
 
 class FieldDifference(BaseModel):
     """A field in which both sides differ, and what a sync does about it."""
@@ -182,12 +185,20 @@ def sync(
         dry_run: only say what would be done.
         only: one v2 client.
         field: one field.
-        take: the side that counts, whatever the rules say: how somebody settles conflicts.
+        take: the side that counts in that one field of that one client, whatever the rules say: how somebody
+            settles a conflict.
 
     Raises:
         ClientNotFound: `only` is no v2 client.
-        Validation: `field` is none that is synced.
+        Validation: `field` is none that is synced, or `take` comes without `only` or `field`: it would overwrite
+            values that nobody looked at, among them some that only the other side has.
     """
+    if take is not None and (only is None or field is None):
+        raise Validation(
+            "It is not said where to take a side, which would overwrite every field that differs. Say which: "
+            f"`client_id` and `field`. On the command line: {SETTLE}.",
+            field="client_id" if only is None else "field",
+        )
     if field is not None and field not in CONFIG_FIELDS:
         raise Validation(
             f"There is no field {field!r} to sync. Those there are: {', '.join(CONFIG_FIELDS)}.", field="field"

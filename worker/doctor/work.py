@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from models.jobs import JobKind
 from models.production import SCHEDULED
 from worker import heartbeats
+from worker.config.sync import SETTLE
 from worker.doctor.findings import Findings, ago, ok, problem, typed, warning
 from worker.errors import Internal
 from worker.mapping import CURED
@@ -136,7 +137,7 @@ def config_conflicts(session: Session) -> Findings:
     if found := session.scalar(text("select count(*) from config_sync_state where conflict_since is not null")):
         yield warning(
             f"{found} config fields differ between both tables of clients.",
-            "columnline clients sync --dry-run; then columnline clients sync CLT_… --take v2 (or production)",
+            f"columnline clients sync --dry-run; then {SETTLE}",
         )
     else:
         yield ok("No config field waits for a decision.")

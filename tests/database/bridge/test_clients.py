@@ -207,6 +207,14 @@ def test_a_sync_that_cannot_be_is_refused(http, body):
     assert (problem["code"], problem["errors"][0]["field"]) == ("validation", next(iter(body)))
 
 
+@pytest.mark.parametrize(("named", "lacking"), [({}, "client_id"), ({"client_id": V2}, "field")], ids=str)
+def test_a_side_that_is_to_be_taken_everywhere_is_refused(http, named, lacking):
+    put("production", B)
+    problem = refusal(http.post(f"{CLIENTS}/sync", json={"take": "v2", **named}), 422)
+    assert (problem["code"], problem["errors"][0]["field"]) == ("validation", lacking)
+    assert both() == (None, B)
+
+
 @pytest.mark.parametrize("scope", [Scope.READ, Scope.PUBLISH])
 def test_reading_shows_clients_and_only_ops_may_map_and_sync(http, scope):
     with db.transaction() as session:
