@@ -11,9 +11,9 @@ from models.jobs import Scope
 from tests.conftest import forget_cached
 from tests.database.command import columnline, shown, told
 from tests.database.machine import accept, ago, change
+from tests.database.publishing import LAKESHORE, NORTHWIND, execute, one, register
 from tests.database.publishing import accept as accept_publish
-from tests.database.publishing import execute, one, register
-from tests.database.rows import add
+from tests.database.rows import add, add_batch, add_list
 from tests.database.rows import ago as moment
 from worker import db, heartbeats, keys
 from worker.doctor import broker, database, setup
@@ -167,6 +167,28 @@ def test_a_policy_that_lets_readers_see_everything_is_found():
     add(company_name="Acme")
     with changed("create policy open on dossiers for select using (true)", "drop policy open on dossiers"):
         assert any("sees rows of dossiers" in said for _, said in look("row level security"))
+
+
+_CLAIMED = "nullif(current_setting('request.jwt.claims', true), '') is not null"
+
+
+@pytest.mark.parametrize(
+    ("table", "condition"),
+    [
+        *((table, _CLAIMED) for table in ("clients", "batches", "dossiers", "contacts", "lists", "dossier_lists")),
+        ("dossiers", f"{_CLAIMED} and client_id = '{NORTHWIND}'"),
+    ],
+)
+def test_a_policy_that_shows_a_client_more_than_its_own_released_rows_is_found(table, condition):
+    add(company_name="Not yet", release_at=moment(days=-1))
+    theirs = add(client_id=LAKESHORE, released_at=moment(days=1))
+    execute("insert into contacts (dossier_id, name) values (:d, 'Ines')", d=theirs)
+    add_batch("1", LAKESHORE)
+    add_list("Inbox", LAKESHORE, theirs)
+    assert worst("row level security") == "ok"
+    with changed(f"create policy open on {table} for select using ({condition})", f"drop policy open on {table}"):
+        said = " ".join(said for _, said in look("row level security"))
+        assert f"app_reader sees rows of {table} that are another client's, or not released." in said
 
 
 @contextmanager

@@ -3,14 +3,18 @@
 A right counts however it was come by: on a column, by another role, or by all.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models.pipeline import V2Client, V2PipelineLog, V2Run
-from models.production import Batch, Client, Contact, Dossier, DossierList, List
+from models.production import SCHEDULED, Batch, Client, Contact, Dossier, DossierList, List
 from models.tables import TABLES
 from worker.doctor.findings import Findings, ok, problem, warning
 from worker.migrate import VERSION_TABLE
+from worker.stored import dumps
 
 READER = "app_reader"
 SHOWN = tuple(model.__tablename__ for model in (Client, Batch, Dossier, Contact, List, DossierList))
@@ -58,6 +62,24 @@ select case when current_setting('server_version_num')::int < 160000
   then pg_has_role(current_user, :reader, 'member') else pg_has_role(current_user, :reader, 'set') end
 """)
 """Since 16 a member may be one who may not act as the role: so is whoever created it and is no superuser."""
+_SAMPLE = text(f"""
+select d.id, d.client_id, released_at is null or released_at > now() as is_unreleased from (
+  (select newest.id from clients c
+   cross join lateral (select id from dossiers where client_id = c.id limit 1) newest limit 1000)
+  union (select id from dossiers where {SCHEDULED} order by release_at, id limit 100)
+  union (select id from dossiers order by created_at desc, id desc limit 1000)
+) sample join dossiers d using (id)
+""")  # noqa: S608 - put together from constants
+"""Dossiers to try readers out with, found by indexes however many there are: one a client, and the newest."""
+_OTHERS = {
+    "clients": "id <> :client",
+    "batches": "client_id <> :client",
+    "dossiers": "id = any(:hidden)",
+    "contacts": "dossier_id = any(:hidden)",
+    "lists": "client_id <> :client",
+    "dossier_lists": "dossier_id = any(:hidden)",
+}
+"""Rows of which a reader of the client may see none: other clients' and, by their dossiers, unreleased ones."""
 
 
 def entry(session: Session) -> Findings:
@@ -147,7 +169,7 @@ def readers(session: Session) -> Findings:
 
 
 def row_level_security(session: Session) -> Findings:
-    """Whether it is on, and works: a reader who says no client sees nothing."""
+    """Whether it is on, and works: a reader sees nothing without a client, and only what is shown to its own."""
     rows = session.execute(_RIGHTS, {"names": [*SHOWN, *PRIVATE]}).all()
     off = [row.name for row in rows if not row.is_secured]
     for name in off:
@@ -160,17 +182,41 @@ def row_level_security(session: Session) -> Findings:
             f"In psql: grant {READER} to {rows[0].us}",
         )
         return
-    session.execute(text(f"set local role {READER}"))
-    seen = [
-        name
-        for name in SHOWN
-        if session.scalar(text(f"select exists (select from {name})"))  # noqa: S608 - put together from constants
-    ]
-    session.execute(text("reset role"))
-    for name in seen:
+    seen = dict.fromkeys(_seen(session, dict.fromkeys(SHOWN, "true")), "without saying whose")
+    for name in _seen_as_client(session):
+        seen.setdefault(name, "that are another client's, or not released")
+    for name, which in seen.items():
         yield problem(
-            f"{READER} sees rows of {name} without saying whose.",
-            f"Look at the policies on {name}: in psql, \\d {name}",
+            f"{READER} sees rows of {name} {which}.", f"Look at the policies on {name}: in psql, \\d {name}"
         )
     if not off and not seen:
-        yield ok(f"Row level security is on; {READER} sees nothing without a client.")
+        yield ok(f"Row level security is on; {READER} sees nothing but what is released to its client.")
+
+
+def _seen_as_client(session: Session) -> list[str]:
+    """The tables of which a reader sees rows that it must not, although it says which client it is of."""
+    sample = session.execute(_SAMPLE).all()
+    client = next((row.client_id for row in sample if row.is_unreleased), None) or session.scalar(
+        text("select id from clients order by id limit 1")
+    )
+    if client is None:
+        return []
+    hidden = [row.id for row in sample if row.is_unreleased or row.client_id != client]
+    claims = dumps({"client_id": client})
+    session.execute(text("select set_config('request.jwt.claims', :claims, true)"), {"claims": claims})
+    return _seen(session, _OTHERS, client=client, hidden=hidden)
+
+
+def _seen(session: Session, conditions: Mapping[str, str], **values: Any) -> list[str]:
+    """The tables of which the app's readers see rows that meet the table's condition."""
+    session.execute(text(f"set local role {READER}"))
+    found = [
+        name
+        for name, condition in conditions.items()
+        if session.scalar(
+            text(f"select exists (select from {name} where {condition})"),  # noqa: S608 - from constants
+            values if ":" in condition else {},
+        )
+    ]
+    session.execute(text("reset role"))
+    return found
