@@ -250,10 +250,26 @@ def test_an_invalid_index_is_found(database):
             ("problem", "Index jobs_due_idx is INVALID. In psql: reindex index concurrently jobs_due_idx")
         ]
         execute("alter index jobs_due_idx rename to jobs_due_idx_ccnew1")
-        assert "In psql: drop index concurrently jobs_due_idx_ccnew1" in look("indexes")[0][1]
+        assert "In psql: drop index concurrently jobs_due_idx_ccnew1" in look("indexes")[-1][1]
         execute("alter index jobs_due_idx_ccnew1 rename to jobs_due_idx")
     finally:
         execute("update pg_index set indisvalid = true where indexrelid = 'jobs_due_idx'::regclass")
+
+
+@pytest.mark.parametrize(
+    ("drop", "found"),
+    [
+        ("drop index dossiers_run_id_key", "The index dossiers_run_id_key is missing"),
+        ("alter table jobs drop constraint jobs_kind_key_key", "Rows of jobs may be alike in kind, key."),
+    ],
+)
+def test_a_key_that_keeps_rows_from_being_doubled_is_missed_and_what_is_said_to_type_brings_it_back(drop, found):
+    execute(drop)
+    ((severity, said),) = look("indexes")
+    assert (severity, said.startswith(found)) == ("problem", True)
+    with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(said.partition("Run: ")[2])
+    assert worst("indexes") == "ok"
 
 
 def test_jobs_that_nobody_begins_are_found():

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from models.tables import METADATA
+from worker.adoption import shape
 from worker.adoption.facts import Facts
 from worker.adoption.obstacle import Obstacle
 from worker.adoption.wanted import Index, Wanted, kinds
@@ -93,6 +94,9 @@ def what_is_gone(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
                 "restore it from a backup, or see `columnline migrate --sql` for how it is made.",
                 certain=bool(wanted.pending),
             )
+        if table in facts.tables:
+            for obstacle in shape.keys(METADATA.tables[table], facts):
+                yield obstacle.model_copy(update={"certain": bool(wanted.pending)})
     for name, index in wanted.settled.items():
         found = facts.indexes.get(name)
         if found is not None and found.valid and found.definition == index.definition:

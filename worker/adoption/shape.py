@@ -27,7 +27,7 @@ def obstacles(wanted: Wanted, facts: Facts) -> Iterator[Obstacle]:
             adds = wanted.adds[table].columns if table in wanted.adds else {}
             yield from _columns(METADATA.tables[table], facts, baseline.get(table, {}), adds)
             if table in baseline:
-                yield from _keys(METADATA.tables[table], facts)
+                yield from keys(METADATA.tables[table], facts)
 
 
 def _columns(table: Table, facts: Facts, v1: Mapping[str, str], adds: Mapping[str, str]) -> Iterator[Obstacle]:
@@ -62,7 +62,7 @@ def _needs_default(table: Table, name: str) -> Obstacle:
     )
 
 
-def _keys(table: Table, facts: Facts) -> Iterator[Obstacle]:
+def keys(table: Table, facts: Facts) -> Iterator[Obstacle]:
     """Keys that foreign keys lead to, or that keep two workers from making the same row twice."""
     for key in table.constraints:
         if not isinstance(key, PrimaryKeyConstraint | UniqueConstraint) or any(c.nullable for c in key.columns):

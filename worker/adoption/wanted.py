@@ -161,7 +161,7 @@ def read(
 
 def normal(definition: str) -> str:
     """An index's definition so that ours and PostgreSQL's own wording of it are the same text."""
-    text = re.sub(r"\s+", " ", definition.lower())
+    text = re.sub(r"\s+", " ", definition.lower().replace('"', ""))  # PostgreSQL quotes a name like "position"
     text = re.sub(r"::\w+(\[\])?", "", text)
     text = re.sub(r"= any \(+array\[([^\]]*)\]\)+", r"in (\1)", text)
     text = re.sub(r" using btree|\bconcurrently |\bif not exists | on only| on (\w+)\.(?=\w)", _but_on, text)

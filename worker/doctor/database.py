@@ -100,13 +100,21 @@ def schema(session: Session) -> Findings:
 
 
 def indexes(session: Session) -> Findings:
-    """Whether an index was left INVALID by a build that was interrupted: it costs, and finds nothing."""
+    """Whether the indexes that migrations build, and the keys, are there, and none is INVALID.
+
+    One that an interrupted build left so costs, and finds nothing. Without a key, rows may be doubled.
+    """
+    obstacles = migrate.plan(db.engine()).obstacles
     found = session.execute(_INVALID).all()
+    told = {row.name for row in found}
+    gone = [one for one in obstacles if one.kind in {"index", "key"} and one.subject not in told]
+    for obstacle in gone:
+        yield problem(obstacle.found, obstacle.remedy)
     for row in found:
         do = "drop" if row.is_spare else "reindex"  # a reindex that broke off leaves one beside the good one
         yield problem(f"Index {row.name} is INVALID.", f"In psql: {do} index concurrently {row.name}")
-    if not found:
-        yield ok("All indexes are valid.")
+    if not found and not gone:
+        yield ok("All indexes and keys are there, and valid.")
 
 
 def clock(session: Session) -> Findings:
