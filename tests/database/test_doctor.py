@@ -54,6 +54,7 @@ def test_a_system_that_is_well_has_no_problem(database):
     heartbeats.note("prune", "here")
     with db.transaction() as session:
         keys.create(session, "make", Scope.PUBLISH)
+    execute("update v2_clients set production_client_id = :p where client_id = 'CLT_UNMAPPED_001'", p=NORTHWIND)
     found = {name: look(name) for name in ["postgresql", *DATABASE_CHECKS]}
     assert {name: [s for s, _ in findings] for name, findings in found.items() if worst(name) != "ok"} == {}
     assert all(found.values()), "each check says something"
@@ -362,14 +363,35 @@ def test_a_disk_that_is_nearly_full_is_found(monkeypatch):
 def test_a_mapping_that_leads_nowhere_is_found():
     execute("alter table v2_clients drop constraint v2_clients_production_client_id_fkey")
     execute("update v2_clients set production_client_id = gen_random_uuid() where client_id = 'CLT_NORTHWIND_001'")
-    ((severity, said),) = look("mappings")
+    (severity, said), *_ = look("mappings")
     assert (severity, "columnline clients map CLT_NORTHWIND_001" in said) == ("problem", True)
+
+
+def test_a_client_that_leads_nowhere_is_a_warning_and_a_problem_once_runs_wait_for_it():
+    cure = "columnline clients map CLT_UNMAPPED_001 --slug … (or --create)"
+    assert look("mappings") == [("warning", f"CLT_UNMAPPED_001 leads to no clients of the app. {cure}")]
+    inactive = "update v2_clients set status = 'inactive' where client_id = 'CLT_UNMAPPED_001'"
+    execute(inactive)
+    assert look("mappings") == [("ok", "Every client leads to one of the app's. ")]
+    execute(SPOILT["held"][1].replace("CLT_X", "CLT_UNMAPPED_001"))
+    assert look("mappings") == [
+        ("problem", f"CLT_UNMAPPED_001 leads to no clients of the app; its runs are held. {cure}")
+    ]
+
+
+def test_a_client_whose_slug_fits_several_of_the_app_is_found(setting):
+    execute("alter table clients drop constraint clients_slug_key")
+    execute("insert into clients (name, slug) values ('One', 'two-of-us'), ('Two', 'two-of-us')")
+    execute("update v2_clients set slug = 'two-of-us' where client_id = 'CLT_UNMAPPED_001'")
+    assert look("mappings") == [
+        ("warning", "CLT_UNMAPPED_001 leads to 2 clients of the app. columnline clients map CLT_UNMAPPED_001 ID")
+    ]
 
 
 def test_what_is_to_be_typed_is_taken_by_psql_and_by_a_shell_as_one_name():
     execute('alter table dossiers add constraint "Odd Name" check (true) not valid')
     try:
-        assert 'validate constraint "Odd Name"' in look("mappings")[0][1]
+        assert 'validate constraint "Odd Name"' in look("mappings")[-1][1]
     finally:
         execute('alter table dossiers drop constraint "Odd Name"')
     execute(

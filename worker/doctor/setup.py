@@ -4,15 +4,22 @@ import os
 import shutil
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
+from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from models.jobs import Job, JobState
+from models.pipeline import V2Client
+from models.production import Client
+from worker.clients import is_production_client
 from worker.doctor.findings import Findings, ok, problem, typed, warning
+from worker.mapping import CURED
 from worker.settings import settings
 
 _HERE = {None, "", "localhost", "127.0.0.1", "::1"}
 _LITTLE, _TOO_LITTLE = 1_000_000_000, 100_000_000
 """Bytes left on the disk: when to look, and when it is too late."""
+_MOST = 20
+"""Clients that are named one by one."""
 
 _KEYS = text("""
 select name, scope, last_used_at is null as is_unused from api_keys
@@ -21,12 +28,6 @@ where revoked_at is null and coalesce(last_used_at, created_at) < now() - interv
 _UNPROVED = text("""
 select conrelid::regclass::text as name, quote_ident(conname) as conname from pg_constraint
 where not convalidated and connamespace = 'public'::regnamespace order by 1, 2
-""")
-_ORPHANS = text("""
-select client_id, production_client_id from v2_clients v
-where production_client_id is not null
-  and not exists (select from clients c where c.id = v.production_client_id)
-order by client_id
 """)
 _CALLBACKS = text("""
 select exists (select from v2_clients where callback_url is not null)
@@ -107,21 +108,42 @@ def disk() -> Findings:
 
 
 def mappings(session: Session) -> Findings:
-    """Whether clients lead to clients that are there, and constraints were proved on old rows."""
-    orphans = session.execute(_ORPHANS).all()
-    for row in orphans:
-        yield problem(
-            f"{row.client_id} leads to {row.production_client_id}, which is no client.",
-            f"columnline clients map {typed(row.client_id)} --slug …",
+    """Whether every client leads to one of the app's, and constraints were proved on old rows.
+
+    One that is inactive may lead nowhere, as long as no run waits for it.
+    """
+    is_awaited = exists().where(
+        Job.state == JobState.HELD, Job.held_reason.in_(CURED), Job.client_id == V2Client.client_id
+    )
+    leads_to = func.count(Client.id)
+    rows = session.execute(
+        select(
+            V2Client.client_id, V2Client.production_client_id, leads_to.label("number"), is_awaited.label("holds")
         )
+        .outerjoin(Client, is_production_client(settings().client_mapping))
+        .where(or_(V2Client.status != "inactive", V2Client.production_client_id.is_not(None), is_awaited))
+        .group_by(V2Client.client_id)
+        .having(leads_to != 1)
+        .order_by(is_awaited.desc(), V2Client.client_id)
+    ).all()
+    for row in rows[:_MOST]:
+        if row.production_client_id is not None:
+            target = f"{row.production_client_id}, which is no client"
+        else:
+            target = f"{row.number or 'no'} clients of the app{'; its runs are held' if row.holds else ''}"
+        which = "ID" if row.number else "--slug … (or --create)"
+        say = problem if row.holds or row.production_client_id else warning
+        yield say(f"{row.client_id} leads to {target}.", f"columnline clients map {typed(row.client_id)} {which}")
+    if len(rows) > _MOST:
+        yield warning(f"{len(rows) - _MOST} more clients lead to none.", "columnline clients list --unmapped")
     unproved = session.execute(_UNPROVED).all()
     for row in unproved:
         yield warning(
             f"Constraint {row.conname} was not proved on old rows.",
             f"In psql: alter table {row.name} validate constraint {row.conname}",
         )
-    if not orphans and not unproved:
-        yield ok("Every mapping leads to a client.")
+    if not rows and not unproved:
+        yield ok("Every client leads to one of the app's.")
 
 
 def api_keys(session: Session) -> Findings:
