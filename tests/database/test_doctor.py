@@ -16,6 +16,7 @@ from tests.database.publishing import accept as accept_publish
 from tests.database.rows import add, add_batch, add_list
 from tests.database.rows import ago as moment
 from worker import db, heartbeats, keys
+from worker.celery import app
 from worker.doctor import broker, database, setup
 from worker.doctor.findings import Severity
 from worker.doctor.run import CHECKS, Check, Ground, examine
@@ -473,6 +474,19 @@ def test_why_the_database_cannot_be_asked_is_told_with_what_to_do_about_just_tha
     assert said in told
     assert cure in told
     assert "hunter2" not in told
+
+
+def test_a_broker_that_refuses_the_password_is_told_from_one_that_is_away(redis, monkeypatch):
+    redis.config_set("requirepass", "hunter2")
+    path = redis.connection_pool.connection_kwargs["path"]
+    monkeypatch.setattr(app.conf, "broker_write_url", f"redis+socket://:hunter3@{path}")
+    try:
+        ((severity, said),) = look("broker")
+        assert (severity, said.split(". ")[0]) == ("problem", "The broker refuses the user or the password")
+        assert "hunter" not in said
+    finally:
+        redis.execute_command("AUTH", "hunter2")
+        redis.config_set("requirepass", "")
 
 
 def test_a_check_that_fails_itself_is_a_problem_and_no_crash_and_keeps_secrets():

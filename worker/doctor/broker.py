@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from amqp.exceptions import AccessRefused
+from kombu.exceptions import OperationalError
+from redis.exceptions import AuthenticationError
+
 from worker.celery import QUEUE_OF, app
 from worker.doctor.database import skew
 from worker.doctor.findings import Findings, ok, problem, typed, warning
@@ -17,8 +21,13 @@ _NO_EVICTION = "config set maxmemory-policy noeviction, and the same in redis.co
 
 def reachable() -> Findings:
     """Whether a connection can be made within seconds."""
-    with _connection() as connection:
-        yield ok(f"The broker answers ({connection.transport.driver_name}).")
+    try:
+        with _connection() as connection:
+            yield ok(f"The broker answers ({connection.transport.driver_name}).")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, AuthenticationError | AccessRefused):
+            raise
+        yield problem("The broker refuses the user or the password.", "Check both in REDIS_URL.")
 
 
 def redis() -> Findings:
