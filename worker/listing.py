@@ -1,21 +1,30 @@
 """Find jobs by what they are, newest first, and retry what a filter finds."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, Text, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from models.jobs import Job, JobState
+from models.jobs import DUE, Job, JobKind, JobState
+from models.make import OPEN_RERUNS, Rerun
 from worker import inbox, jobs, paging
 from worker.errors import Validation
 from worker.settings import Settings
 
+HANGS = timedelta(hours=2)
+"""How long a rerun may have no end, as the alarm `RerunHangs` has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Conditions that a job must meet; None is no condition."""
+    """Conditions that a job must meet; None is no condition.
+
+    Attributes:
+        since: it was accepted then or later; if it is to be in error, it ended then or later, since it may have
+            been put off for days before that.
+    """
 
     state: JobState | None = None
     kind: str | None = None
@@ -34,7 +43,7 @@ class JobFilter:
         if self.code is not None:
             yield func.jsonb_extract_path_text(Job.error, "code") == self.code
         if self.since is not None:
-            yield Job.created_at >= self.since
+            yield (Job.settled_at if self.state is JobState.ERROR else Job.created_at) >= self.since
 
 
 def page(
@@ -53,6 +62,18 @@ def page(
     return paging.cut(found, limit, lambda job: (job.created_at, job.id))
 
 
+def hanging_reruns(session: Session, conditions: JobFilter, *, limit: int) -> Sequence[Job]:
+    """The jobs, newest first, of reruns that have had no end for so long that somebody should look."""
+    ids = select(Rerun.id.cast(Text)).where(Rerun.state.in_(OPEN_RERUNS), Rerun.requested_at < func.now() - HANGS)
+    statement = select(Job).where(
+        *conditions.conditions(),
+        Job.kind == JobKind.RERUN,
+        Job.key.in_(ids),
+        Job.state.in_((*DUE, JobState.RUNNING)),
+    )
+    return session.scalars(statement.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)).all()
+
+
 def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: int) -> list[Job]:
     """Make the matching jobs due again, oldest first: those in error, or in the state the filter names.
 
@@ -69,11 +90,7 @@ def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: i
         raise Validation(
             f"Jobs that are {conditions.state} are not retried; those that are {wanted} are.", field="state"
         )
-    statement = (
-        select(Job.id)
-        .where(*conditions.conditions(), Job.state == (conditions.state or JobState.ERROR))
-        .order_by(Job.created_at, Job.id)
-        .limit(limit)
-    )
+    chosen = replace(conditions, state=conditions.state or JobState.ERROR)
+    statement = select(Job.id).where(*chosen.conditions()).order_by(Job.created_at, Job.id).limit(limit)
     tried = inbox.restart(session, config, session.scalars(statement).all())
     return [job for job, changed in tried if changed]

@@ -7,10 +7,12 @@ from tests.alerts import ALERTS, firing
 from tests.database import machine
 from tests.database.command import columnline, shown, told
 from tests.database.publishing import execute, register
+from tests.database.rerunning import add_v2, started
 from tests.database.rows import add, ago
 from tests.database.sides import A, B, C, both, put
 from tests.readme import code, rows
 from worker import db, heartbeats, metrics, prune
+from worker.errors import OutputsInvalid
 from worker.settings import settings
 
 pytestmark = pytest.mark.usefixtures("clients")
@@ -158,3 +160,50 @@ def test_what_cures_a_config_conflict_ends_it_field_by_field_and_touches_no_othe
         expected[field] = (A, A) if side == "v2" else (expected[field][1],) * 2
         assert {name: both(name) for name in expected} == expected
     assert firing(scrape()) == set()
+
+
+def typed(words, **named):
+    """The words of a cure, with what stands for a `…` or a name of ours in it filled in."""
+    return columnline(*(named.get(word, word) for word in words))
+
+
+def test_what_cures_runs_held_ends_it(scrape):
+    job("held", held_reason="client_unmapped", client_id="CLT_UNMAPPED_001")
+    assert firing(scrape()) == {"RunsHeld"}
+    look, lead = cures("RunsHeld")
+    assert "CLT_UNMAPPED_001" in shown(columnline(*look))
+    assert "1 held jobs go on" in shown(typed(lead, **{"CLT_…": "CLT_UNMAPPED_001", "…": "northwind-steel"}))
+    assert firing(scrape()) == set()
+
+
+def test_what_cures_jobs_that_failed_finds_one_that_was_accepted_long_before_and_makes_it_due(scrape):
+    failed = job(
+        "error",
+        error=OutputsInvalid("Mend it.").as_dict(),
+        created_at=ago(days=9),
+        settled_at=ago(hours=1),
+    )
+    assert firing(scrape()) == {"JobsFail"}
+    look, retry = cures("JobsFail")
+    assert "outputs_invalid" in shown(columnline(*look))
+    assert shown(typed(retry, **{"…": "outputs_invalid"})).startswith("1 made due again")
+    assert machine.read(failed).state == "queued"
+    assert firing(scrape()) == set()
+
+
+def test_what_cures_a_rerun_that_hangs_names_it_and_says_what_is_known(scrape, make):
+    rerun = started(add_v2())
+    execute("update reruns set requested_at = now() - interval '119 minutes'")
+    (look,) = cures("RerunHangs")
+    assert "Nothing needs you" in shown(columnline(*look))
+    execute("update reruns set requested_at = now() - interval '121 minutes'")
+    assert firing(scrape()) == {"RerunHangs"}
+    said = " ".join(shown(columnline(*look)).split())
+    assert f"{rerun.run_id} waiting rerun_timed_out: Make.com runs {rerun.run_id}" in said
+
+
+@pytest.mark.parametrize("alarm", ALERTS)
+def test_each_command_of_the_runbook_is_one_that_may_be_typed(alarm):
+    for words in cures(alarm):
+        result = typed(words, **{"CLT_…": "CLT_NORTHWIND_001", "RUN_…": "RUN_NOBODY", "F": "icp_config"})
+        assert result.exit_code != 2, (words, result.output)

@@ -37,7 +37,9 @@ class Filter(BaseModel):
     )
     client_id: OptionalName = Field(default=None, description="a `v2_clients.client_id`")
     code: OptionalName = Field(default=None, description="the error's code, such as `outputs_missing`")
-    since: OptionalMoment = Field(default=None, description="accepted at this moment or later; with an offset")
+    since: OptionalMoment = Field(
+        default=None, description="accepted, or where errors are asked for ended, then or later; with an offset"
+    )
 
     def conditions(self) -> JobFilter:
         """The filter as the listing knows it."""

@@ -25,7 +25,7 @@ COMMANDS = {
     "status": ("jobs:status", "Show a job with its attempts, or how many jobs are in which state."),
     "errors": (
         "jobs:errors",
-        "List what needs somebody: jobs in error and held ones, newest first, each with what to do.",
+        "List what needs somebody: jobs in error, held ones, and reruns without an end, each with what to do.",
     ),
     "retry": (
         "jobs:retry",

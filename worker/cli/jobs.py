@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -100,13 +101,13 @@ def errors(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List what needs somebody: jobs in error and held ones, newest first, each with what to do."""
+    """List what needs somebody: jobs in error, held ones, and reruns without an end, each with what to do."""
     with reporting_errors(as_json=as_json), db.transaction() as session:
-        found: list[JobAnswer] = []
-        for state in (JobState.ERROR, JobState.HELD):
-            wanted = listing.JobFilter(state=state, client_id=client, since=read_since(since))
-            page, _ = listing.page(session, wanted, limit=limit)
-            found += [answers.answer(session, job) for job in page]
+        wanted = listing.JobFilter(client_id=client, since=read_since(since))
+        failed, _ = listing.page(session, replace(wanted, state=JobState.ERROR), limit=limit)
+        held, _ = listing.page(session, replace(wanted, state=JobState.HELD), limit=limit)
+        hanging = listing.hanging_reruns(session, wanted, limit=limit)
+        found = [answers.answer(session, job) for job in (*failed, *held, *hanging)]
         if not found and not as_json:
             out.print("Nothing needs you.", style="green")
             return
