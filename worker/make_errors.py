@@ -42,7 +42,7 @@ class RerunFailed(Permanent):
 class RerunTimedOut(Waiting):
     """The rerun's run was not published in time: look in Make.com, then ask for another."""
 
-    code, title, status = "rerun_timed_out", "The rerun was not published in time", 422
+    code, title, status = "rerun_timed_out", "The rerun's run is not published", 422
 
 
 class MakeUnreachable(Retryable):

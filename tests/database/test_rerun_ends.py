@@ -208,6 +208,7 @@ def test_an_execution_that_tells_of_no_failure_is_waited_for(make, v2, end):
 
 def test_what_is_not_published_in_time_has_timed_out(make, v2):
     rerun = started(v2)
+    assert job_of(rerun).error["title"] == "The rerun's run is not published", "which is no matter of time yet"
     time_passes()
     found = now_is(rerun)
     assert (found.status, found.error.code, found.execution_id) == ("timed_out", "rerun_timed_out", "exec-1")
