@@ -11,9 +11,9 @@ import re
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -39,6 +39,9 @@ OPTIONAL = SECRET | {"make_url", "make_scenario_id", "public_url"}
 
 LONGEST = 2_000_000
 """Seconds, about three weeks: PostgreSQL counts its limits in milliseconds of 32 bits."""
+
+CHAIN = ("lock_timeout", "statement_timeout", "task_soft_limit", "task_time_limit", "lease", "visibility_timeout")
+"""Limits, each below the one that is its safety net."""
 
 Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
@@ -220,30 +223,29 @@ class Settings(BaseSettings):
                 raise ValueError("must be whsec_ and base64; several are divided by commas") from None
         return SecretStr(",".join(found))
 
-    @model_validator(mode="after")
-    def _chain_of_limits(self) -> Self:
-        chain = (
-            "lock_timeout",
-            "statement_timeout",
-            "task_soft_limit",
-            "task_time_limit",
-            "lease",
-            "visibility_timeout",
-        )
-        wrong = [
-            f"{env_name(lower)} ({getattr(self, lower):g} s) must be below "
-            f"{env_name(upper)} ({getattr(self, upper):g} s)"
-            for lower, upper in itertools.pairwise(chain)
-            if not getattr(self, lower) < getattr(self, upper)
-        ]
-        if self.backoff_base > self.backoff_cap:
-            wrong.append(
-                f"{env_name('backoff_base')} ({self.backoff_base:g} s) must not be above "
-                f"{env_name('backoff_cap')} ({self.backoff_cap:g} s)"
+    @field_validator("backoff_cap")
+    @classmethod
+    def _cap_of_backoff(cls, cap: float, info: ValidationInfo) -> float:
+        base = info.data.get("backoff_base", cap)
+        if base > cap:
+            raise ValueError(
+                f"{env_name('backoff_base')} ({base:g} s) must not be above {env_name('backoff_cap')} ({cap:g} s)"
             )
+        return cap
+
+    @field_validator(CHAIN[-1])
+    @classmethod
+    def _chain_of_limits(cls, last: float, info: ValidationInfo) -> float:
+        """Asked of the last limit, not of the whole, which is not asked where any other setting is wrong."""
+        found = info.data | {CHAIN[-1]: last}
+        wrong = [
+            f"{env_name(lower)} ({found[lower]:g} s) must be below {env_name(upper)} ({found[upper]:g} s)"
+            for lower, upper in itertools.pairwise(name for name in CHAIN if name in found)
+            if not found[lower] < found[upper]
+        ]
         if wrong:
             raise ValueError("\n  ".join(wrong))
-        return self
+        return last
 
     @property
     def outputs_wait(self) -> timedelta:
@@ -291,7 +293,7 @@ def _sentence(problem: Any) -> str:
     where = str(problem["loc"][0]) if problem["loc"] else ""
     name = env_name(where.lower()) if where else ""
     message = problem["msg"].removeprefix("Value error, ")
-    if not name:
+    if not name or message.startswith(PREFIX):
         return str(message)
     shown = "" if where.lower().removeprefix(PREFIX.lower()) in SECRET else f" (found {problem['input']!r})"
     return f"{name}: {message}{shown}"

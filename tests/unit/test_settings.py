@@ -108,7 +108,11 @@ def test_all_wrong_settings_are_reported_at_once(complaints):
         COLUMNLINE_LEASES="90",
         DATABASE_URL="mysql://db/app",
         REDIS_URL="http://redis",
+        COLUMNLINE_LEASE="10",
+        COLUMNLINE_BACKOFF_BASE="900",
     )
+    found.remove("COLUMNLINE_TASK_TIME_LIMIT (45 s) must be below COLUMNLINE_LEASE (10 s)")
+    found.remove("COLUMNLINE_BACKOFF_BASE (900 s) must not be above COLUMNLINE_BACKOFF_CAP (300 s)")
     assert {line.partition(":")[0] for line in found} == {
         "COLUMNLINE_PORT",
         "COLUMNLINE_MAX_ATTEMPTS",
