@@ -114,6 +114,15 @@ def test_what_is_wrong_is_found_with_what_to_type(name):
     assert any(found == severity and cure in said for found, said in look(name)), look(name)
 
 
+def test_callbacks_that_do_not_name_the_bridges_address_are_found(setting):
+    execute(SPOILT["callbacks"][1])
+    setting(callback_secret="whsec_c2VjcmV0")
+    cure = "Set COLUMNLINE_PUBLIC_URL"
+    assert look("callbacks") == [("warning", f"Callbacks are sent whose status_url names no host. {cure}")]
+    setting(public_url="https://bridge.example")
+    assert worst("callbacks") == "ok"
+
+
 def test_a_grant_that_readers_lack_is_found():
     with changed("revoke select on contacts from app_reader", "grant select on contacts to app_reader"):
         assert (

@@ -159,8 +159,11 @@ def api_keys(session: Session) -> Findings:
 
 
 def callbacks(session: Session) -> Findings:
-    """Whether scenarios can tell our callbacks from forged ones."""
-    if session.scalar(_CALLBACKS) and settings().callback_secret is None:
+    """Whether scenarios can tell our callbacks from forged ones, and ask at the address that these name."""
+    are_sent = session.scalar(_CALLBACKS)
+    if are_sent and settings().callback_secret is None:
         yield warning("Callbacks are sent, and not signed.", "Set COLUMNLINE_CALLBACK_SECRET")
-    else:
-        yield ok("Callbacks are signed, or none are sent.")
+    if are_sent and settings().public_url is None:
+        yield warning("Callbacks are sent whose status_url names no host.", "Set COLUMNLINE_PUBLIC_URL")
+    if not are_sent or (settings().callback_secret and settings().public_url):
+        yield ok("Callbacks are signed and name the bridge's address, or none are sent.")
