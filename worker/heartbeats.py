@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.operating import Heartbeat
 from worker import db, logs
+from worker.outcomes import named
 
 log = logs.get(__name__)
 
@@ -90,6 +91,6 @@ class Pulse:
                 try:
                     note(self._process, here())
                 except SQLAlchemyError as error:
-                    log.warning("heartbeat_failed", process=self._process, error=type(error).__name__)
+                    log.warning("heartbeat_failed", process=self._process, error=named(error))
             if self._stopping.wait(EVERY):
                 return

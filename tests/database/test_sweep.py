@@ -1,12 +1,15 @@
 """The sweep: lost bells and dead workers harm nothing."""
 
+import threading
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from models.jobs import JobState
 from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
-from worker import claims, db, ring, sweep
+from tests.database.publishing import execute
+from worker import bridge, claims, db, heartbeats, ring, sweep
 from worker.attempt import Ending
 from worker.errors import Internal
 from worker.turns import OUTSTANDING
@@ -157,3 +160,25 @@ def test_a_lost_bell_is_rung_again_however_many_of_its_client_are_under_way():
     unrung = accept(client_id="A")
     change(unrung, rung_at=None)
     assert to_ring() == [lost]
+
+
+def test_a_sweep_of_the_bridge_and_a_sign_of_life_that_fail_say_which_error_of_the_database_it_was(
+    database, monkeypatch
+):
+    said = []
+    stopping = threading.Event()
+    log = SimpleNamespace(warning=lambda event, **values: (said.append((event, values["error"])), stopping.set()))
+    for module in (bridge, heartbeats):
+        monkeypatch.setattr(module, "log", log)
+    monkeypatch.setattr(bridge, "sweep", lambda: execute("select 1 / 0"))
+    monkeypatch.setattr(bridge, "settings", lambda: SimpleNamespace(sweep_interval=0))
+    bridge._sweep_until(stopping)
+    execute("alter table heartbeats rename to heartbeats_away")
+    stopping.clear()
+    pulse = heartbeats.Pulse("bridge")
+    monkeypatch.setattr(pulse, "_stopping", stopping)
+    pulse._run()
+    assert said == [
+        ("sweep_failed", "DataError (SQLSTATE 22012)"),
+        ("heartbeat_failed", "ProgrammingError (SQLSTATE 42P01)"),
+    ]

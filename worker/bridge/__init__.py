@@ -36,6 +36,7 @@ from worker.bridge.context import MAX_WAITERS, THREADS
 from worker.bridge.gate import Gate
 from worker.bridge.rates import Rates
 from worker.heartbeats import Pulse
+from worker.outcomes import named
 from worker.ring import BackgroundBell, be_brief
 from worker.settings import settings
 from worker.sweep import sweep
@@ -101,7 +102,7 @@ def _sweep_until(stopping: threading.Event) -> None:
         try:
             sweep()
         except Exception as error:  # noqa: BLE001 - the next sweep may do; a sweeper that died would tell nobody
-            log.warning("sweep_failed", error=type(error).__name__)
+            log.warning("sweep_failed", error=named(error))
 
 
 def create_app() -> FastAPI:
