@@ -210,6 +210,10 @@ class Validation(Permanent):
     code, title, status = "validation", "The request is not valid", 422
 
 
+class WrongUsage(Validation):
+    """What is asked for can never be meant, whatever the database holds: exit status 2 on the command line."""
+
+
 class InvalidJson(Permanent):
     """The body is not JSON: the caller must build it with a JSON tool."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.jobs import DUE, Job, JobKind, JobState
 from models.make import OPEN_RERUNS, Rerun
 from worker import inbox, jobs, paging
-from worker.errors import Validation
+from worker.errors import WrongUsage
 from worker.settings import Settings
 
 HANGS = timedelta(hours=2)
@@ -78,16 +78,16 @@ def retry(session: Session, config: Settings, conditions: JobFilter, *, limit: i
     """Make the matching jobs due again, oldest first: those in error, or in the state the filter names.
 
     Raises:
-        Validation: the filter is empty (it would retry everything), or names a state that cannot be retried.
+        WrongUsage: the filter is empty (it would retry everything), or names a state that cannot be retried.
     """
     if conditions == JobFilter():
-        raise Validation(
+        raise WrongUsage(
             "The filter is empty, which would retry every job in error. Say which: `state`, `kind`, `client_id`, "
             "`code` or `since`."
         )
     if conditions.state not in {None, *jobs.RETRIABLE}:
         wanted = ", ".join(state.value for state in jobs.RETRIABLE)
-        raise Validation(
+        raise WrongUsage(
             f"Jobs that are {conditions.state} are not retried; those that are {wanted} are.", field="state"
         )
     chosen = replace(conditions, state=conditions.state or JobState.ERROR)

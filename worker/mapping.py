@@ -18,7 +18,7 @@ from models.production import Client
 from worker import turns
 from worker.choices import ClientMapping
 from worker.clients import is_production_client, no_v2_client
-from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, Validation
+from worker.errors import ClientAmbiguous, ClientNotFound, ClientUnmapped, Validation, WrongUsage
 from worker.settings import Settings
 
 CURED = (ClientUnmapped.code, ClientAmbiguous.code)
@@ -80,10 +80,11 @@ def map_client(
     Raises:
         ClientNotFound: no such v2 client, or no such production client.
         ClientAmbiguous: several production clients have that slug.
-        Validation: not exactly one of the three ways was chosen, or the slug is taken by another client.
+        WrongUsage: not exactly one of the three ways was chosen.
+        Validation: the slug is taken by another client.
     """
     if sum((production_client_id is not None, slug is not None, create)) != 1:
-        raise Validation(
+        raise WrongUsage(
             "Say which production client is meant in one way: its id, its slug (--slug), or that one is to be "
             "made (--create).",
             field="production_client_id",

@@ -17,7 +17,7 @@ from worker.calendar.align import realign
 from worker.calendar.drip import read_drip
 from worker.choices import SupersedePolicy
 from worker.clients import is_production_client, no_v2_client
-from worker.errors import ClientUnmapped, DripUnavailable, Validation
+from worker.errors import ClientUnmapped, DripUnavailable, WrongUsage
 from worker.outgoing import check_url
 from worker.settings import Settings, env_name, settings
 
@@ -84,7 +84,7 @@ def change(
     Raises:
         ClientNotFound: no such v2 client.
         ClientUnmapped: its zone or hour is to be set, and it has no production client.
-        Validation: a name nobody knows, or a value that will not do; nothing is changed.
+        WrongUsage: a name nobody knows, or a value that will not do; nothing is changed.
     """
     _, client = _read(session, config, v2_client_id)
     own: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def change(
             own[name] = _READERS[name](value.strip())
         else:
             known = ", ".join([*_READERS, *_READERS_OF_APP])
-            raise Validation(f"There is no setting {name!r} of a client. Those there are: {known}.", field=name)
+            raise WrongUsage(f"There is no setting {name!r} of a client. Those there are: {known}.", field=name)
     if own:
         statement = update(V2Client).where(V2Client.client_id == v2_client_id).values(**own, updated_at=func.now())
         session.execute(statement.execution_options(synchronize_session=False))
@@ -151,14 +151,14 @@ def _wish(name: str, own: Any, otherwise: Any, setting: str | None) -> Wish:
 
 def _supersede(text: str) -> str | None:
     if text and text not in set(SupersedePolicy):
-        raise Validation(f"supersede is {text!r}. Give {' or '.join(SupersedePolicy)}.", field="supersede")
+        raise WrongUsage(f"supersede is {text!r}. Give {' or '.join(SupersedePolicy)}.", field="supersede")
     return text or None
 
 
 def _list(text: str) -> str | None:
     """The list's name; `none` for no list, empty for what the settings say."""
     if len(text) > _LONGEST:
-        raise Validation(f"default_list is longer than {_LONGEST} characters.", field="default_list")
+        raise WrongUsage(f"default_list is longer than {_LONGEST} characters.", field="default_list")
     return "" if text == "none" else text or None
 
 
@@ -181,16 +181,16 @@ def _drip(text: str) -> Any:
         return None
     schedule = _json(text)
     if isinstance(schedule, dict) and (unknown := schedule.keys() - DRIP_KEYS):
-        raise Validation(
+        raise WrongUsage(
             f"drip_schedule has {sorted(unknown)}, which means nothing. Known: {', '.join(sorted(DRIP_KEYS))}.",
             field="drip_schedule",
         )
     try:
         drip = read_drip(schedule, {}, 0) if isinstance(schedule, dict) else None
     except DripUnavailable as error:
-        raise Validation(error.detail, field="drip_schedule") from None
+        raise WrongUsage(error.detail, field="drip_schedule") from None
     if drip is None:
-        raise Validation(
+        raise WrongUsage(
             f'drip_schedule is {text!r}. Give JSON such as {{"days": ["tue"], "time": "09:00"}}.',
             field="drip_schedule",
         )
@@ -205,13 +205,13 @@ def _callback_url(text: str) -> str | None:
 
 def _timezone(text: str) -> str:
     if text not in available_timezones():
-        raise Validation(f"timezone is {text!r}. Give an IANA name such as America/Toronto.", field="timezone")
+        raise WrongUsage(f"timezone is {text!r}. Give an IANA name such as America/Toronto.", field="timezone")
     return ZoneInfo(text).key
 
 
 def _hour(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) > _LAST_HOUR:
-        raise Validation(f"release_hour is {text!r}. Give an hour from 0 to 23.", field="release_hour")
+        raise WrongUsage(f"release_hour is {text!r}. Give an hour from 0 to 23.", field="release_hour")
     return int(text)
 
 

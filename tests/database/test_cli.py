@@ -68,7 +68,7 @@ def test_a_run_nobody_registered_is_refused_and_the_others_are_accepted(columnli
 
 @pytest.mark.parametrize("date", ["tomorrow", "2026-02-30", "02/03/2026", "2026-01-20T00:00:00"])
 def test_a_date_that_is_none_is_refused_before_anything_is_accepted(columnline, run_id, date):
-    answer = told(columnline("publish", "--json", run_id, "--release-date", date), status=1)
+    answer = told(columnline("publish", "--json", run_id, "--release-date", date), status=2)
     assert answer["error"]["code"] == "release_date_invalid"
     assert columnline("status", run_id).exit_code == 3
 
@@ -108,7 +108,7 @@ def test_retry_makes_a_failed_run_due_again(columnline):
 def test_retry_by_filter_takes_what_matches_and_refuses_an_empty_filter(columnline, setting):
     setting(outputs_deadline=0)
     publish(columnline, "run_missing_writer", "run_prose_only")
-    assert told(columnline("retry", "--json"), status=1)["error"]["code"] == "validation"
+    assert told(columnline("retry", "--json"), status=2)["error"]["code"] == "validation"
     assert told(columnline("retry", "--json", "--code", "outputs_missing"))["retried"] == 1
 
 
@@ -155,7 +155,7 @@ def test_an_older_run_is_known_by_its_id_though_that_looks_like_a_dossiers(colum
 
 def test_a_retry_of_named_jobs_takes_no_filter_that_it_would_ignore(columnline, run_id):
     columnline("publish", run_id)
-    error = told(columnline("retry", run_id, "--code", "internal", "--json"), status=1)["error"]
+    error = told(columnline("retry", run_id, "--code", "internal", "--json"), status=2)["error"]
     assert error["code"] == "validation"
 
 

@@ -107,8 +107,8 @@ def test_a_mapping_is_told_as_json_with_its_warnings(held):
         ([UNMAPPED, "00000000-0000-4000-8000-000000000000"], 3, "client_not_found"),
         (["CLT_NOBODY", "--create"], 3, "client_not_found"),
         ([UNMAPPED, "--slug", "nobody"], 3, "client_not_found"),
-        ([UNMAPPED], 1, "validation"),
-        ([UNMAPPED, str(LAKESHORE), "--create"], 1, "validation"),
+        ([UNMAPPED], 2, "validation"),
+        ([UNMAPPED, str(LAKESHORE), "--create"], 2, "validation"),
         ([SECOND, "--create"], 1, "validation"),
     ],
     ids=str,
@@ -145,9 +145,9 @@ def test_what_counts_for_a_client_is_shown_and_set(setting):
 @pytest.mark.parametrize(
     ("words", "status", "code"),
     [
-        ((V2, "release_hour"), 1, "validation"),
-        ((V2, "supersede=auto", "release_hour=24"), 1, "validation"),
-        ((V2, "supersede=auto", "colour=red"), 1, "validation"),
+        ((V2, "release_hour"), 2, "validation"),
+        ((V2, "supersede=auto", "release_hour=24"), 2, "validation"),
+        ((V2, "supersede=auto", "colour=red"), 2, "validation"),
         ((UNMAPPED, "supersede=auto", "release_hour=7"), 1, "client_unmapped"),
         (("CLT_NOBODY", "supersede=auto"), 3, "client_not_found"),
     ],
@@ -211,7 +211,8 @@ def test_a_sync_copies_and_ends_as_failed_only_where_there_are_conflicts():
 def test_a_sync_that_looks_at_nothing_says_why(setting):
     setting(config_owner="separate")
     assert "COLUMNLINE_CONFIG_OWNER" in shown(clients("sync"))
-    assert code_of(clients("sync", "--take", "both", "--json")) == "validation"
+    for words in (("--take", "both"), ("--take", "v2")):
+        assert code_of(clients("sync", *words, "--json"), 2) == "validation"
 
 
 def test_the_tables_are_unified_and_go_their_own_ways_again():

@@ -159,7 +159,7 @@ def test_a_name_of_a_format_that_is_not_written_is_refused_unless_the_format_is_
 
 
 def test_json_needs_a_file_to_tell_of():
-    assert code_of(columnline("export", "signals", "--json")) == "validation"
+    assert code_of(columnline("export", "signals", "--json"), 2) == "validation"
 
 
 def test_every_option_narrows_it_down():

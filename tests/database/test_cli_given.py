@@ -118,35 +118,35 @@ def test_what_is_not_there_is_exit_status_three(words):
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("words", "status", "code"),
     [
-        (("release", "SOON", "--date", "someday"), "release_date_invalid"),
-        (("release", "SOON", "--date", "02/03/2026"), "release_date_invalid"),
-        (("release", "SOON", "--date", ""), "release_date_invalid"),
-        (("release", "SOON", "--date", "2090-01-20", "--hold"), "validation"),
-        (("release", "SOON", "--date", "drip"), "drip_unavailable"),
-        (("release", "SEEN", "--hold"), "already_released"),
-        (("release", "SEEN", "--date", "2090-01-20"), "already_released"),
-        (("release", "BAD"), "dossier_not_ready"),
-        (("archive", "BAD"), "dossier_not_ready"),
-        (("releases", "--until", "someday"), "release_date_invalid"),
-        (("releases", "--until", "drip"), "validation"),
-        (("dossiers", "--since", "soon"), "validation"),
-        (("dossiers", "--since", ""), "validation"),
-        (("dossiers", "--since", "drip"), "validation"),
-        (("export", "signals", "--batch-date", "someday", "--out", "none.csv"), "validation"),
-        (("dossiers", "--since", "99999999999d"), "validation"),
-        (("stats", "--since", "²d"), "validation"),
-        (("stats", "--since", "900000d"), "validation"),
+        (("release", "SOON", "--date", "someday"), 2, "release_date_invalid"),
+        (("release", "SOON", "--date", "02/03/2026"), 2, "release_date_invalid"),
+        (("release", "SOON", "--date", ""), 2, "release_date_invalid"),
+        (("release", "SOON", "--date", "2090-01-20", "--hold"), 2, "validation"),
+        (("release", "SOON", "--date", "drip"), 1, "drip_unavailable"),
+        (("release", "SEEN", "--hold"), 1, "already_released"),
+        (("release", "SEEN", "--date", "2090-01-20"), 1, "already_released"),
+        (("release", "BAD"), 1, "dossier_not_ready"),
+        (("archive", "BAD"), 1, "dossier_not_ready"),
+        (("releases", "--until", "someday"), 2, "release_date_invalid"),
+        (("releases", "--until", "drip"), 2, "validation"),
+        (("dossiers", "--since", "soon"), 2, "validation"),
+        (("dossiers", "--since", ""), 2, "validation"),
+        (("dossiers", "--since", "drip"), 2, "validation"),
+        (("export", "signals", "--batch-date", "someday", "--out", "none.csv"), 2, "validation"),
+        (("dossiers", "--since", "99999999999d"), 2, "validation"),
+        (("stats", "--since", "²d"), 2, "validation"),
+        (("stats", "--since", "900000d"), 2, "validation"),
     ],
     ids=str,
 )
-def test_what_cannot_be_done_is_exit_status_one_with_its_code_and_changes_nothing(words, code):
+def test_what_cannot_be_done_or_meant_has_its_code_and_exit_status_and_changes_nothing(words, status, code):
     add(run_id="SOON", release_at=ahead(days=1))
     add(run_id="SEEN", released_at=ago(days=1))
     add(run_id="BAD", status="error", error=ERROR)
     before = everything()
-    assert code_of(columnline(*words, "--json")) == code
+    assert code_of(columnline(*words, "--json"), status) == code
     assert everything() == before
 
 

@@ -27,7 +27,7 @@ from worker.cli.given import (
 from worker.cli.output import AsJson, out, painted, print_json, reporting_errors, table, when
 from worker.dossier_filter import DossierFilter, ReleaseState
 from worker.dossiers import DossierDetail, DossierRow
-from worker.errors import ReleaseDateInvalid, Validation
+from worker.errors import ReleaseDateInvalid, WrongUsage
 from worker.settings import settings
 from worker.view.shown import shown
 
@@ -116,7 +116,7 @@ def release(
     """Show a dossier to its readers now; or put it on another day, or take it off the calendar."""
     with reporting_errors(as_json=as_json):
         if hold and date is not None:
-            raise Validation("--hold and --date contradict each other. Give one of them.", field="hold")
+            raise WrongUsage("--hold and --date contradict each other. Give one of them.", field="hold")
         day = read_day(date)
         if date is not None and day is None:
             raise ReleaseDateInvalid("--date is empty. Leave it out to release at once.", field="release_date")

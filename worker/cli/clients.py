@@ -13,7 +13,7 @@ from worker.cli.output import AsJson, Exit, err, out, painted, print_json, repor
 from worker.config import unify as unifying
 from worker.config.sync import SETTLE, Side, SyncReport
 from worker.config.sync import sync as sync_config
-from worker.errors import Validation
+from worker.errors import WrongUsage
 from worker.ring import be_brief, ring
 from worker.settings import settings
 from worker.wishes import ClientSettings
@@ -99,7 +99,7 @@ def set_wishes(
         for text in wanted:
             name, found, value = text.partition("=")
             if not found:
-                raise Validation(f"{text!r} is no NAME=VALUE. Write, for instance, release_hour=7.", field=name)
+                raise WrongUsage(f"{text!r} is no NAME=VALUE. Write, for instance, release_hour=7.", field=name)
             pairs[name.strip()] = value
         with db.transaction() as session:
             _print_settings(wishes.change(session, settings(), v2_client, pairs, asked_by()), as_json=as_json)
@@ -180,7 +180,7 @@ def _side(text: str | None) -> Side | None:
         case None | "v2" | "production":
             return text
         case _:
-            raise Validation(f"--take is {text!r}. Give v2 or production.", field="take")
+            raise WrongUsage(f"--take is {text!r}. Give v2 or production.", field="take")
 
 
 def _print_settings(found: ClientSettings, *, as_json: bool) -> None:

@@ -31,7 +31,7 @@ from worker.cli.given import (
 )
 from worker.cli.output import AsJson, err, out, print_json, reporting_errors, table
 from worker.dossier_filter import DossierFilter, ReleaseState
-from worker.errors import Validation
+from worker.errors import Validation, WrongUsage
 from worker.export import parts
 from worker.export.columns import COLUMNS
 from worker.export.order import Format, Order, What
@@ -73,9 +73,9 @@ def export(
         to = None if to == STDOUT else to
         form = kind or _named(to)
         if to is None and as_json:
-            raise Validation("--json tells of a file. Name one with --out.", field="out")
+            raise WrongUsage("--json tells of a file. Name one with --out.", field="out")
         if to is None and form is Format.XLSX and sys.stdout.isatty():
-            raise Validation("XLSX is no text for a terminal. Name a file with --out.", field="out")
+            raise WrongUsage("XLSX is no text for a terminal. Name a file with --out.", field="out")
         with db.transaction() as session:
             wanted = DossierFilter(
                 client_id=read_client(session, client),

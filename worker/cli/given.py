@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from models.production import Batch, Dossier, List
 from worker.clients import production_client
-from worker.errors import BatchNotFound, DossierNotFound, ListNotFound, ReleaseDateInvalid, Validation
+from worker.errors import BatchNotFound, DossierNotFound, ListNotFound, ReleaseDateInvalid, Validation, WrongUsage
 from worker.fields import OptionalDay, ReleaseDate
 from worker.settings import settings
 
@@ -53,7 +53,7 @@ def read_since(text: str | None) -> datetime | None:
     """The moment so long ago, or the beginning of that day, in UTC, or the moment itself.
 
     Raises:
-        Validation: it is none of these.
+        WrongUsage: it is none of these.
     """
     if text is None:
         return None
@@ -65,7 +65,7 @@ def read_since(text: str | None) -> datetime | None:
             return day
         if isinstance(day, date):
             return datetime.combine(day, time.min, UTC)
-    raise Validation(
+    raise WrongUsage(
         f"--since is {text!r}. Write a number and a unit, such as 30m, 2h or 3d, or a day such as 2026-01-20.",
         field="since",
     )
@@ -75,13 +75,13 @@ def read_until(text: str | None) -> datetime | None:
     """The end of that day, in UTC, or the moment itself.
 
     Raises:
-        ReleaseDateInvalid, Validation: it is neither.
+        ReleaseDateInvalid, WrongUsage: it is neither.
     """
     day = read_day(text)
     if day is None or isinstance(day, datetime):
         return day
     if isinstance(day, str):
-        raise Validation(f"--until is {text!r}. Give a day such as 2026-01-20, or a moment.", field="until")
+        raise WrongUsage(f"--until is {text!r}. Give a day such as 2026-01-20, or a moment.", field="until")
     return datetime.combine(day, time.max, UTC)
 
 
@@ -89,12 +89,12 @@ def read_batch_date(text: str | None) -> date | None:
     """A day as it was typed.
 
     Raises:
-        Validation: it is none.
+        WrongUsage: it is none.
     """
     try:
         return TypeAdapter(OptionalDay).validate_python(text)
     except ValidationError:
-        raise Validation(f"--batch-date is {text!r}. Give a day such as 2026-01-20.", field="batch_date") from None
+        raise WrongUsage(f"--batch-date is {text!r}. Give a day such as 2026-01-20.", field="batch_date") from None
 
 
 def read_client(session: Session, name: str | None) -> UUID | None:

@@ -21,7 +21,7 @@ from worker.cli.given import Since, read_day, read_since
 from worker.cli.output import AsJson, Exit, err, out, print_json, reporting_errors
 from worker.cli.shown import print_answers, print_detail, print_overview
 from worker.drain import drain as drain_jobs
-from worker.errors import ColumnlineError, JobNotFound, Validation
+from worker.errors import ColumnlineError, JobNotFound, WrongUsage
 from worker.ring import be_brief, ring
 from worker.settings import settings
 from worker.waiting import wait_for
@@ -127,7 +127,7 @@ def retry(
         be_brief()
         wanted = listing.JobFilter(state=state, code=code, client_id=client, since=read_since(since))
         if which and wanted != listing.JobFilter():
-            raise Validation("Name jobs, or give a filter: one of the two would be ignored.", field="which")
+            raise WrongUsage("Name jobs, or give a filter: one of the two would be ignored.", field="which")
         with db.transaction() as session:
             if which:
                 tried = inbox.restart(session, settings(), [_job(session, name).id for name in which])

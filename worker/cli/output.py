@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from worker.embedded import EmbeddedServerError
-from worker.errors import ColumnlineError, Unavailable
+from worker.errors import ColumnlineError, ReleaseDateInvalid, Unavailable, WrongUsage
 from worker.outcomes import is_outage, lacks_schema, passes, passes_at_once
 from worker.settings import SettingsError
 from worker.stored import dumps
@@ -83,6 +83,8 @@ def fail(error: ColumnlineError, *, as_json: bool = False) -> NoReturn:
         err.print(error.detail, markup=False)
     if error.status == _NOT_FOUND:
         raise typer.Exit(Exit.NOT_FOUND)
+    if isinstance(error, WrongUsage | ReleaseDateInvalid):
+        raise typer.Exit(Exit.USAGE)
     raise typer.Exit(Exit.UNAVAILABLE if isinstance(error, Unavailable) else Exit.FAILED)
 
 

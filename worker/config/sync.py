@@ -18,7 +18,7 @@ from models.pipeline import V2Client
 from worker.choices import ClientMapping, ConfigOwner
 from worker.clients import no_v2_client
 from worker.config.unify import SIDES, is_unified
-from worker.errors import Validation
+from worker.errors import WrongUsage
 from worker.settings import Settings
 
 LOCK = 0x73796E63  # "sync": whoever holds it syncs
@@ -190,17 +190,17 @@ def sync(
 
     Raises:
         ClientNotFound: `only` is no v2 client.
-        Validation: `field` is none that is synced, or `take` comes without `only` or `field`: it would overwrite
+        WrongUsage: `field` is none that is synced, or `take` comes without `only` or `field`: it would overwrite
             values that nobody looked at, among them some that only the other side has.
     """
     if take is not None and (only is None or field is None):
-        raise Validation(
+        raise WrongUsage(
             "It is not said where to take a side, which would overwrite every field that differs. Say which: "
             f"`client_id` and `field`. On the command line: {SETTLE}.",
             field="client_id" if only is None else "field",
         )
     if field is not None and field not in CONFIG_FIELDS:
-        raise Validation(
+        raise WrongUsage(
             f"There is no field {field!r} to sync. Those there are: {', '.join(CONFIG_FIELDS)}.", field="field"
         )
     if only is not None and session.scalar(select(V2Client.client_id).where(V2Client.client_id == only)) is None:
