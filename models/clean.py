@@ -42,12 +42,18 @@ def _snake_case(key: str) -> str:
 
 def index_of(entry: dict[str, Any]) -> int | None:
     """The contact index an entry gives: a number, its text, or an id that ends in it (`CONT_000`)."""
+    return next(iter(indexes_of(entry).values()), None)
+
+
+def indexes_of(entry: dict[str, Any]) -> dict[str, int]:
+    """The number in each field of an entry that says which contact is meant, and has one."""
+    numbers: dict[str, int] = {}
     for key in INDEXES:
         value = entry.get(key)
         found = _INDEX.fullmatch(str(value).strip()[:16]) if isinstance(value, str | int | float) else None
         if found and not isinstance(value, bool):
-            return int(found[1])
-    return None
+            numbers[key] = int(found[1])
+    return numbers
 
 
 def storable(value: Any) -> tuple[Any, int]:

@@ -10,7 +10,15 @@ from tasks.assemble.clean import as_list, is_nothing
 from tasks.assemble.emails import LINK, email_in, with_scheme
 from tasks.assemble.fields import unfolded
 from tasks.assemble.notes import Code, Notes
-from tasks.assemble.people import company_mark, comparable, in_parts, is_honorific, is_named_in, without_company
+from tasks.assemble.people import (
+    company_mark,
+    comparable,
+    in_parts,
+    is_honorific,
+    is_named_in,
+    may_be,
+    without_company,
+)
 from tasks.assemble.persons import EMAILS, LINKEDINS, Person, one_by_one
 from tasks.assemble.roster import Roster, name_of
 from tasks.assemble.steps import CONTACTS, INDIVIDUAL, STEPS
@@ -140,13 +148,12 @@ def _is_primary(person: Person) -> bool:
 
 
 def _row(person: Person, name: str, contact_id: UUID, notes: Notes, *, is_primary: bool) -> ContactDraft:
-    first, last = in_parts(without_company(name))
-    given = person.text(("first_name",))
+    first, last = _parts(person, name, notes)
     return ContactDraft(
         id=contact_id,
         name=name,
-        first_name=given if given and not is_honorific(given) else first,
-        last_name=person.text(("last_name",)) or last,
+        first_name=first,
+        last_name=last,
         title=person.title(),
         email=_email(person, notes),
         phone=person.text(PHONES, _DIGIT),
@@ -157,6 +164,28 @@ def _row(person: Person, name: str, contact_id: UUID, notes: Notes, *, is_primar
         source=person.text(("source",)),
         enrichment_data=person.everything(),
     )
+
+
+def _parts(person: Person, name: str, notes: Notes) -> tuple[str | None, str | None]:
+    """First and last name as given, newest first, or those in `name`; never from where they are another's."""
+    first, last = in_parts(without_company(name))
+    fitting = []
+    for layer in person.layers:
+        given = Person([layer], person.at, name)
+        parts = (given.text(("first_name",)) or first or "", given.text(("last_name",)) or last or "")
+        if may_be(comparable(" ".join(parts)), comparable(name)):
+            fitting.append(layer)
+        else:
+            notes.add(
+                Code.CONTACT_MISMATCH,
+                "its first and last name are not its name's; the name was followed",
+                person.at,
+            )
+    own = Person(fitting, person.at, name)
+    given_first = own.text(("first_name",))
+    if given_first and not is_honorific(given_first):
+        first = given_first
+    return first, own.text(("last_name",)) or last
 
 
 def _email(person: Person, notes: Notes) -> str | None:

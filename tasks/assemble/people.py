@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from tasks.assemble.nicknames import are_one
+
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -114,6 +116,29 @@ def comparable(name: str) -> str:
     names does. `Last, First` is `First Last`.
     """
     return " ".join(_words(name))
+
+
+def may_be(one: str, other: str) -> bool:
+    """Whether two names, in comparable form, may be one person's where something else says that they are.
+
+    The shorter leaves words of the longer out, such as the last name, writes some as initials or has a short
+    form of the first; their order does not count. A name with a word of its own is another's.
+    """
+    shorter, longer = sorted((one.split(), other.split()), key=len)
+    if "".join(shorter) in {"".join(longer), "".join(reversed(longer))}:
+        return True  # some are written without a space, the family name first
+    if len(shorter) > _LONGEST_NAME:
+        return False
+    if shorter and are_one(shorter[0], longer[0]):
+        shorter, longer = shorter[1:], longer[1:]
+    own = [word for word in shorter if word not in longer]
+    left = [word for word in longer if word not in shorter]
+    for word in own:
+        found = next((each for each in left if 1 in {len(word), len(each)} and word[0] == each[0]), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
 
 
 def in_parts(name: str) -> tuple[str | None, str | None]:

@@ -216,6 +216,23 @@ def test_enrichment_of_nobody_on_the_list_is_set_aside():
     assert codes(draft) == ["contact_unmatched"]
 
 
+def test_no_column_holds_what_is_anothers_by_name():
+    other = {"first_name": "Ingrid", "last_name": "Solberg", "email": "ingrid@acme.example", "bio": "Sails."}
+    draft = made(contacts_of("Marta Lindqvist"), {"contact_index": 0} | other)
+    (contact,) = draft.contacts
+    assert (contact.first_name, contact.last_name) == ("Marta", "Lindqvist")
+    assert (contact.email, contact.bio_paragraph) == (None, None)
+    assert draft.enrich_lead["contacts_set_aside"] == [{"contact_index": 0} | other]
+    assert codes(draft) == ["contact_mismatch", "contact_unmatched"]
+
+
+def test_a_first_name_that_is_not_the_names_is_no_column():
+    draft = made(contacts_of("Marta Lindqvist"), {"contact_index": 0, "name": "Marta L.", "first_name": "Ingrid"})
+    assert (draft.contacts[0].first_name, draft.contacts[0].last_name) == ("Marta", "Lindqvist")
+    assert draft.contacts[0].enrichment_data["first_name"] == "Ingrid"
+    assert codes(draft) == ["contact_mismatch"]
+
+
 def test_several_peoples_enrichment_may_come_in_one_output():
     draft = made(
         contacts_of("Ann Lee", "Bo Ray"), [{"contact_index": 1, "phone": "1"}, {"contact_index": 0, "phone": "0"}]

@@ -113,6 +113,14 @@ def test_copy_for_nobody_is_kept_apart_and_told():
     assert not any("Zoe" in notice.detail for notice in draft.warnings)
 
 
+def test_a_letter_to_nobody_of_its_index_is_for_nobody():
+    entry = {"contact_index": 0, "contact_name": "Zoe Fox"} | BODY
+    draft = made({"copy_outputs": [entry]})
+    assert draft.copy["outreach"] == []
+    assert draft.copy["outreach_set_aside"] == [entry]
+    assert codes(draft) == ["contact_mismatch", "contact_unmatched"]
+
+
 def test_a_letter_in_pieces_is_one_text():
     draft = made({"copy_outputs": [{"contact_index": 0, "email_body": ["Hello", "there"]}]})
     assert draft.copy["outreach"][0]["email_body"] == "Hello\nthere"

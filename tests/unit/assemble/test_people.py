@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.clean import index_of
 from tasks.assemble.emails import email_in
 from tasks.assemble.notes import Notes
-from tasks.assemble.people import company_mark, comparable, in_parts, is_honorific
+from tasks.assemble.people import company_mark, comparable, in_parts, is_honorific, may_be
 from tasks.assemble.roster import Roster, name_of
 from tests.generator.facts import WORLD
 
@@ -124,6 +124,36 @@ def test_different_names_are_not(one, other):
     assert comparable(one) != comparable(other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "may"),
+    [
+        ("Marta Lindqvist", "Lindqvist Marta", True),
+        ("Marta Lindqvist", "M. Lindqvist", True),
+        ("Marta Lindqvist", "Marta L.", True),
+        ("Marta Lindqvist", "Marta", True),
+        ("Marta Eva Lindqvist", "Marta E Lindqvist", True),
+        ("Marta Lindqvist", "Marta Eva Lindqvist-Berg", True),
+        ("Mary-Ann Lee", "Maryann Lee", True),
+        ("王伟", "伟 王", True),
+        ("Robert Lee", "Bob Lee", True),
+        ("Bill Lee", "Will Lee", True),
+        ("Danny Lee", "Daniel Lee", True),
+        ("Chris Lee", "Christopher J. Lee", True),
+        ("Marta Lindqvist", "Ingrid Solberg", False),
+        ("Marta Lindqvist", "Ingrid Lindqvist", False),
+        ("Marta Lindqvist", "Marta Solberg", False),
+        ("Marta Eva Lindqvist", "Marta Ida Lindqvist", False),
+        ("Li Wang", "Lin Wang", False),
+        ("Ann Lee", "Ann Leeson", False),
+        ("Robert Lee", "Bill Lee", False),
+        ("王伟", "王芳", False),
+        ("a b c d e f g h", "a b c d e f g i", False),
+    ],
+)
+def test_a_name_may_be_anothers_that_leaves_out_or_shortens_but_has_no_word_of_its_own(one, other, may):
+    assert may_be(comparable(one), comparable(other)) is may_be(comparable(other), comparable(one)) is may
+
+
 @given(st.text(max_size=30))
 def test_a_comparable_name_is_its_own(name):
     assert comparable(comparable(name)) == comparable(name)
@@ -212,6 +242,34 @@ def test_where_no_entry_has_an_index_its_place_is_one():
 def test_a_letter_to_somebody_by_name_is_for_nobody_else():
     listed = roster({"contact_index": 0, "name": "Jane Doe"}, {"contact_index": 1, "name": "John Roe"})
     assert found(listed, {"contact_id": "CONT_001", "contact_name": "Jane Doe"}) == (0, ["contact_mismatch"])
+
+
+@pytest.mark.parametrize("name", ["Jane Roe", "Ingrid Solberg"])
+def test_an_index_leads_to_nobody_of_another_name(name):
+    listed = roster({"contact_index": 0, "name": "Jane Doe"}, {"contact_index": 1, "name": "John Roe"})
+    assert found(listed, {"contact_index": 0, "name": name}) == (None, ["contact_mismatch"])
+
+
+def test_whoever_is_listed_without_a_name_has_the_name_that_finds_it_first():
+    listed = roster({"contact_index": 0, "title": "CEO"})
+    assert found(listed, {"contact_index": 0, "name": "Jane Doe"}) == (0, [])
+    assert found(listed, {"contact_index": 0, "name": "John Roe"}) == (None, ["contact_mismatch"])
+    assert found(roster({"title": "CEO"}), {"contact_index": 0, "name": "Jane Doe"}) == (None, [])
+
+
+def test_an_id_is_the_lists_own_where_it_has_ids():
+    one = {"contact_index": 0, "contact_id": "CONT_001", "name": "Jane Doe"}
+    other = {"contact_index": 1, "contact_id": "CONT_002", "name": "John Roe"}
+    listed = roster(one, other)
+    assert found(listed, {"contact_id": "CONT_001"}) == (0, [])
+    assert found(listed, {"contact_index": 1, "contact_id": "CONT_002"}) == (1, [])
+    assert found(listed, {"contact_index": 1, "contact_id": "CONT_001"}) == (None, ["contact_mismatch"])
+    assert found(listed, {"contact_index": 1, "contact_id": "CONT_001", "name": "Jane Doe"}) == (
+        0,
+        ["contact_mismatch"],
+    )
+    assert found(listed, {"contact_id": "CONT_000"}) == (None, [])
+    assert found(listed, {"index": 1}) == (1, [])
 
 
 def test_what_two_people_share_finds_neither():
