@@ -14,6 +14,9 @@ from tasks.assemble.notes import Code, Notes
 DEPTH = 64
 """Levels of nesting kept. PostgreSQL, orjson and the app follow that far; no writer means to go deeper."""
 
+WHOLE = frozenset({"primary_buying_signal", "coordinates"})
+"""Objects that are never completed from another: half of each is neither."""
+
 _LONGEST_INT = 14_000  # bits; Python refuses to write out more than 4300 digits
 _INT64 = range(-(2**63), 2**63)
 
@@ -71,6 +74,11 @@ def is_nothing(value: Any) -> bool:
     return value is None or (not value and isinstance(value, list | dict))
 
 
+def says_nothing(value: Any) -> bool:
+    """Whether there will be nothing in a value once it is cleaned: nothing, or a text that says so."""
+    return is_nothing(value) or (isinstance(value, str) and is_no_value(value.strip()))
+
+
 def as_list(value: Any) -> list[Any]:
     """A list as it is, nothing as no items, one value as the only item."""
     if isinstance(value, list):
@@ -99,9 +107,9 @@ def _object(value: dict[Any, Any], tally: Tally, depth: int) -> dict[str, Any]:
     for key, given in value.items():
         item = clean(given, tally, depth)
         name = snake_case(str(key))
-        if tidy.get(name) is None:
+        if is_nothing(tidy.get(name)):
             tidy[name] = item
-        elif item is not None and item != tidy[name]:
+        elif not is_nothing(item) and item != tidy[name]:
             tally.collided += 1
             spelled = UNSTORABLE.sub(REPLACEMENT, str(key))
             while spelled in tidy:

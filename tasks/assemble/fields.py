@@ -11,10 +11,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from tasks.assemble.clean import Tally, as_list, clean, is_nothing
+from tasks.assemble.clean import WHOLE, Tally, as_list, clean, is_nothing
 from tasks.assemble.notes import Code, Notes, excerpt
-
-_WHOLE = frozenset({"primary_buying_signal", "coordinates"})
+from tasks.assemble.pairs import loads
 
 
 def unfolded(value: Any, at: str, notes: Notes) -> Any:
@@ -22,8 +21,8 @@ def unfolded(value: Any, at: str, notes: Notes) -> Any:
     if not isinstance(value, str) or value.lstrip()[:1] not in {"{", "["}:
         return value
     try:
-        inner = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        inner = loads(value, notes)
+    except (orjson.JSONDecodeError, RecursionError):
         return value
     notes.add(Code.SHAPE_REPAIRED, "JSON in a string was unfolded", at)
     tally = Tally()
@@ -158,7 +157,7 @@ def fill(target: dict[str, Any], extra: dict[str, Any], at: str = "") -> list[st
         if is_nothing(present):
             if not is_nothing(value) or key not in target:
                 target[key] = value
-        elif isinstance(present, dict) and isinstance(value, dict) and key not in _WHOLE:
+        elif isinstance(present, dict) and isinstance(value, dict) and key not in WHOLE:
             lost += fill(present, value, path)
         elif not is_nothing(value) and present != value:
             lost.append(path)
@@ -177,7 +176,7 @@ def lay(target: dict[str, Any], newer: dict[str, Any], at: str = "") -> list[str
         present = target.get(key)
         if is_nothing(value) and not is_nothing(present):
             continue
-        if isinstance(present, dict) and isinstance(value, dict) and key not in _WHOLE:
+        if isinstance(present, dict) and isinstance(value, dict) and key not in WHOLE:
             lost += lay(present, value, path)
             continue
         if not is_nothing(present) and present != value:

@@ -68,7 +68,7 @@ class Mended:
     last: str | None = None
 
 
-def mend(text: str, start: int) -> Mended:
+def mend(text: str, start: int, decoder: json.JSONDecoder = _DECODER) -> Mended:
     """Read the object or list that begins at `start`, whatever follows it.
 
     Of a text that was cut off, what is certain is kept: the last text as far as it goes, if it can be told
@@ -87,8 +87,8 @@ def mend(text: str, start: int) -> Mended:
         end = token.end()
         strict.take(str(token.lastgroup), token[0], at_end=end == len(text))
         if not strict.open:
-            return Mended(strict.value(), end, is_cut=False)
-    return Mended(strict.value(), end, is_cut=True, last=last_field(strict.value(due="null")))
+            return Mended(strict.value(decoder), end, is_cut=False)
+    return Mended(strict.value(decoder), end, is_cut=True, last=last_field(strict.value(_DECODER, due="null")))
 
 
 def tells_in_part(key: str | None, text: str) -> bool:
@@ -136,11 +136,11 @@ class _Strict:
         elif kind == "word":
             self._word(token, is_whole=not at_end)
 
-    def value(self, due: str = "") -> Any:
+    def value(self, decoder: json.JSONDecoder, due: str = "") -> Any:
         """What was written, with every bracket closed; `due` stands where a value was due."""
         last = self._before + due if due and self.due in {"value", "item"} else ""
         try:
-            return _DECODER.decode("".join(self._written) + last + "".join(reversed(self.open)))
+            return decoder.decode("".join(self._written) + last + "".join(reversed(self.open)))
         except ValueError:
             raise NotMendedError from None
 

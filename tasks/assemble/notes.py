@@ -37,7 +37,7 @@ class Code(StrEnum):
     TOO_DEEP = "too_deep"
     """A value nested deeper than any reader can follow became null."""
     KEYS_COLLIDE = "keys_collide"
-    """Two spellings of one key held different values; the second stayed under its own spelling."""
+    """A key came again, or in another spelling, with another value, which stands under a name of its own."""
     SHAPE_REPAIRED = "shape_repaired"
     """A list came where one value is due, or the reverse, or text in place of an object."""
     SHAPE_UNEXPECTED = "shape_unexpected"

@@ -13,6 +13,7 @@ import orjson
 
 from tasks.assemble.mend import Mended, NotMendedError, last_field, mend, tells_in_part
 from tasks.assemble.notes import Code, Notes, UnusableError
+from tasks.assemble.pairs import Pairs, loads
 from tasks.assemble.patch import patch
 
 START = re.compile(
@@ -22,7 +23,6 @@ START = re.compile(
 )
 """Where JSON begins in a text. `{placeholder}`, `[1]` and `[[1]](link)` in a sentence do not count."""
 
-_DECODER = json.JSONDecoder(strict=False)
 _LETTERS = r'[^"\\]*+(?:\\.[^"\\]*+)*'
 _STRING = re.compile(f'"{_LETTERS}"', re.DOTALL)
 _ESCAPED = re.compile(r'[{\[]\s*(?:\\[nrt]\s*)*\\"')
@@ -45,13 +45,16 @@ def parse(text: str, notes: Notes) -> Any:
             left after a guess would be somebody's invention.
     """
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        objection = error.msg
-    try:
-        values = _repaired(text, notes, objection)
+        return _read(text, notes)
     except RecursionError:
         raise UnusableError("its JSON is nested too deeply", text) from None
+
+
+def _read(text: str, notes: Notes) -> Any:
+    try:
+        return loads(text, notes)
+    except orjson.JSONDecodeError as error:
+        values = _repaired(text, notes, error.msg)
     if len(values) > 1:
         notes.add(Code.SEVERAL_OBJECTS, f"the text holds {len(values)} JSON values where one is due")
         return values
@@ -64,27 +67,30 @@ def _repaired(text: str, notes: Notes, objection: str) -> list[Any]:
         raise UnusableError("there is no JSON object in its text", text)
     if _ESCAPED.match(text, found.start()):
         return [parse(_unescaped(text, found.start()), notes)]
-    first, how = _first(text, found.start())
+    pairs = Pairs()
+    first, how = _first(text, found.start(), pairs)
     notes.add(Code.JSON_REPAIRED, f"its JSON {how} ({objection})")
-    values = [first, *_following(text, first.end)]
+    values = [first, *_following(text, first.end, pairs)]
+    pairs.report(notes)
     for read in values:
         if read.is_cut:
             notes.add(Code.OUTPUT_TRUNCATED, "its JSON ends before its end", read.last)
     return [read.value for read in values]
 
 
-def _first(text: str, start: int) -> tuple[Mended, str]:
+def _first(text: str, start: int, pairs: Pairs) -> tuple[Mended, str]:
     """The JSON value at `start`, and what had to be done to read it."""
     try:
-        value, end = _DECODER.raw_decode(text, start)
+        value, end = pairs.decoder.raw_decode(text, start)
     except ValueError:
+        pairs.clear()
         fence = text.rfind("```", start)
         text = text if fence < 0 else text[:fence]
     else:
         is_alone = not text[:start].strip() and not text[end:].strip()
         return Mended(value, end, is_cut=False), "is not strict" if is_alone else "stands in other text"
     try:
-        return mend(text, start), "was misspelt and was mended"
+        return mend(text, start, pairs.decoder), "was misspelt and was mended"
     except NotMendedError:
         value, length = patch(text[start:])
         read = text[start : start + length]
@@ -112,11 +118,11 @@ def _without_half(value: Any, text: str) -> None:
         del holder[key]
 
 
-def _following(text: str, end: int) -> Iterator[Mended]:
+def _following(text: str, end: int, pairs: Pairs) -> Iterator[Mended]:
     """The JSON values after `end`, up to one that is none."""
     while found := START.search(text, end):
         try:
-            read = mend(text, found.start())
+            read = mend(text, found.start(), pairs.decoder)
         except NotMendedError:
             return
         yield read
@@ -127,7 +133,7 @@ def _unescaped(text: str, start: int) -> str:
     """The text from `start` on, which is the inside of a JSON string, as that string reads."""
     inside = _INSIDE.match(text, start)
     try:
-        return str(_DECODER.decode(f'"{inside[0] if inside else ""}"'))
+        return str(json.loads(f'"{inside[0] if inside else ""}"', strict=False))
     except ValueError:
         raise UnusableError("it is a JSON string that cannot be read", text) from None
 

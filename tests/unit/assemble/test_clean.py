@@ -127,6 +127,7 @@ def test_naming_a_key_twice_changes_nothing(key):
 def test_two_spellings_of_a_key_lose_nothing():
     assert cleaned({"companyName": "A", "company_name": "A"}) == ({"company_name": "A"}, [])
     assert cleaned({"companyName": None, "company_name": "A"}) == ({"company_name": "A"}, [])
+    assert cleaned({"projectImages": [], "project_images": ["A"]}) == ({"project_images": ["A"]}, [])
     assert cleaned({"company_name": "A", "companyName": "B"}) == (
         {"company_name": "A", "companyName": "B"},
         ["keys_collide"],

@@ -374,3 +374,43 @@ def test_any_text_is_read_or_refused(text):
             read(attempt)
         with suppress(NotMendedError):
             mend("{" + attempt, 0)
+
+
+@pytest.mark.parametrize("before", ["", "So:\n", "// So\n"])
+@pytest.mark.parametrize(
+    ("text", "value", "code"),
+    [
+        ('{"a": ["A"], "b": 1, "a": ["B", "A"]}', {"a": ["A", "B"], "b": 1}, "json_repaired"),
+        (
+            '{"a": {"b": "B", "c": ["C"]}, "a" : {"d": 1, "c": []}}',
+            {"a": {"b": "B", "c": ["C"], "d": 1}},
+            "json_repaired",
+        ),
+        (
+            '{"a": {"b": 1, "c": 2}, "a": {"b": 3, "d": 4}}',
+            {"a": {"b": 1, "c": 2}, "a_": {"b": 3, "d": 4}},
+            "keys_collide",
+        ),
+        ('{"a": "A", "a_": "_", "a": "B"}', {"a": "A", "a_": "_", "a__": "B"}, "keys_collide"),
+        ('{"a": "A", "a": "B", "a": "C"}', {"a": "A", "a_": ["B", "C"]}, "keys_collide"),
+        (
+            '{"coordinates": {"lat": 1}, "coordinates": {"lng": 2}}',
+            {"coordinates": {"lat": 1}, "coordinates_": {"lng": 2}},
+            "keys_collide",
+        ),
+        ('{"a": "N/A", "a": "B", "a": null, "a": []}', {"a": "B"}, None),
+        ('{"a": {"b": "B"}, "a": {"b": "B"}}', {"a": {"b": "B"}}, None),
+        ('{"a": ":", "b": ": b"}', {"a": ":", "b": ": b"}, None),
+    ],
+)
+def test_what_a_key_says_that_stands_twice_is_joined_or_stands_beside_it(text, value, code, before):
+    assert read(before + text) == (value, ["json_repaired"] * bool(before) + [code] * bool(code))
+    assert read(before + text.replace("}", "\n}") + " and prose")[0] == value
+
+
+def test_a_key_that_stands_there_without_end_takes_no_longer_than_it_must():
+    pairs = ", ".join(f'"a": [{number}]' for number in range(50_000))
+    value, told = read("{" + pairs + "}")
+    assert value["a"] == list(range(17))
+    assert len(value["a_"]) == 50_000 - 17
+    assert told == ["json_repaired", "keys_collide"]
