@@ -13,6 +13,14 @@ _LEVELS = re.compile(
 )
 
 
+def _alone(value: Any, at: str, notes: Notes) -> Any:
+    """The only item of a list of one, with a notice; anything else as it is."""
+    if not isinstance(value, list) or len(value) != 1:
+        return value
+    notes.add(Code.SHAPE_REPAIRED, "a list of one where one is due", at)
+    return value[0]
+
+
 class Score:
     """A whole number from 0 to 100."""
 
@@ -27,6 +35,7 @@ class Score:
           lead with 120 of them has all there are. The notice keeps the number.
         - A number between 0 and 1 is None: it may be a share of 1 or of 100.
         """
+        value = _alone(value, at, notes)
         if value is None:
             return None
         number, scale = self._read(value)
@@ -63,6 +72,7 @@ class Urgency:
         it acts in time for either. Words after the level (`High: closes in March`) are passed over, with a
         notice. Words before it are not: `not high` is no `HIGH`.
         """
+        value = _alone(value, at, notes)
         if value is None:
             return None
         found = _LEVELS.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -81,6 +91,7 @@ class Number:
 
     def fit(self, value: Any, at: str, notes: Notes) -> Any:
         """The number that a text holds; anything else stays, with a notice."""
+        value = _alone(value, at, notes)
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             return value
         try:

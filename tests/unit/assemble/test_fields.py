@@ -151,7 +151,8 @@ def test_the_answer_to_an_objection_is_one_text_in_the_order_of_speaking(respons
         ("78 points of 100, give or take", None, ["value_unreadable"]),
         ("7/0", None, ["value_unreadable"]),
         (True, None, ["value_unreadable"]),
-        ([78], None, ["value_unreadable"]),
+        ([78], 78, ["shape_repaired"]),
+        ([78, 80], None, ["value_unreadable"]),
         (None, None, []),
     ],
 )
@@ -182,6 +183,7 @@ def test_a_score_is_within_its_scale_and_reads_again_as_itself(value):
         ("highest", None, ["value_unreadable"]),
         ("soon", None, ["value_unreadable"]),
         (3, None, ["value_unreadable"]),
+        (["HIGH"], "HIGH", ["shape_repaired"]),
         (None, None, []),
     ],
 )
