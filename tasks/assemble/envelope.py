@@ -40,8 +40,14 @@ def unwrap(output: Any, step: Step, notes: Notes) -> dict[str, Any]:
     content = _Opener(step, notes, tally).open(clean(output, tally), LAYERS)
     tally.report(notes)
     for alias, name in ALIASES.items():
-        if alias in content and content.get(name) is None:
+        if alias not in content:
+            continue
+        if is_nothing(content.get(name)):
             content[name] = content.pop(alias)
+        elif is_nothing(content[alias]) or content[alias] == content[name]:
+            del content[alias]
+        else:
+            notes.add(Code.KEYS_COLLIDE, f"it has another value than {name}, and kept its own name", alias)
     if step.entry and not step.entry.isdisjoint(content) and _is_empty(content, step):
         content = {step.lists[0]: [content]}
     if _is_empty(content, step):
@@ -192,10 +198,10 @@ class _Opener:
     def _as_one(self, contents: list[dict[str, Any]]) -> dict[str, Any]:
         """Several objects where one is due, read as one; where they disagree the later counts, as with steps."""
         whole: dict[str, Any] = {}
-        for content in contents:
-            self._lay(whole, content)
+        lost = [path for content in contents for path in self._lay(whole, content)]
         if len(contents) > 1:
             self._notes.add(
                 Code.SEVERAL_OBJECTS, f"{len(contents)} objects where one is due were read as one, the later first"
             )
+        tell_lost(lost, self._notes)
         return whole

@@ -289,7 +289,7 @@ def test_a_wrapper_beside_fields_that_has_another_value_for_one_stays():
 def test_several_objects_where_one_is_due_are_one_and_the_later_counts():
     content, codes = opened([{"company_name": "Old", "one_liner": "kept"}, {"company_name": "New"}])
     assert content == {"company_name": "New", "one_liner": "kept"}
-    assert codes == ["several_objects"]
+    assert codes == ["several_objects", "overruled"]
 
 
 def test_of_many_objects_the_last_value_counts_and_all_sources_are_kept_in_order():
@@ -302,7 +302,31 @@ def test_of_many_objects_the_last_value_counts_and_all_sources_are_kept_in_order
     assert content["sources"] == list(range(50))
     assert content["both"] == {f"n{n}": n for n in range(50)}
     assert all(content[f"key_{n}"] == {"n": n} for n in range(50))
-    assert codes == ["several_objects"]
+    assert codes == ["several_objects", "overruled"]
+
+
+def test_of_several_objects_it_is_told_which_fields_lost():
+    notes = Notes()
+    output = [{"additional_signals": ["A"]}, {"additional_signals": ["B"]}]
+    assert unwrap(output, STEPS["10_WRITER_SIGNALS"], notes) == {"additional_signals": ["B"]}
+    assert "additional_signals" in notes.all()[-1].detail
+
+
+@pytest.mark.parametrize("empty", [None, [], {}])
+def test_a_field_under_another_name_is_not_hidden_by_an_empty_one(empty):
+    content, codes = opened({"one_liner": "x", "timing_urgency": empty, "urgency": "HIGH"})
+    assert content == {"one_liner": "x", "timing_urgency": "HIGH"}
+    assert codes == []
+
+
+@pytest.mark.parametrize("same", [None, [], "HIGH"])
+def test_another_name_that_says_nothing_else_is_not_kept(same):
+    assert opened({"timing_urgency": "HIGH", "urgency": same}) == ({"timing_urgency": "HIGH"}, [])
+
+
+def test_a_field_under_two_names_with_two_values_is_told():
+    content = {"timing_urgency": "HIGH", "urgency": "LOW"}
+    assert opened(content) == (content, ["keys_collide"])
 
 
 @pytest.mark.parametrize(
