@@ -18,6 +18,13 @@ def name_of(entry: dict[str, Any]) -> str | None:
     return " ".join(part.strip() for part in parts if isinstance(part, str)) or None
 
 
+def called(key: str) -> dict[str, Any]:
+    """Whom the key of an object of entries is about, as an entry says it: by index, by id or by name."""
+    if key.isdecimal():
+        return {"contact_index": key}
+    return {"contact_name" if index_of({"contact_id": key}) is None else "contact_id": key}
+
+
 class Roster:
     """The entries of `6_ENRICH_CONTACTS`, found again by what other steps call them.
 

@@ -6,7 +6,7 @@ either way.
 
 from typing import Any
 
-from tasks.assemble.clean import as_list
+from tasks.assemble.clean import as_list, is_nothing
 from tasks.assemble.fields import Anything, Many, Record, Shape, Text
 from tasks.assemble.notes import Notes
 from tasks.assemble.scalars import Number, Score, Urgency
@@ -175,10 +175,25 @@ MEDIA: dict[str, Shape] = {
     "project_images": Many(_record("url", "url caption source_url project_name")),
 }
 
+
+def _as_copy(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry whose e-mail is an object, `{subject, body}`, with that object's fields as its own."""
+    email = entry.get("email")
+    if not isinstance(email, dict):
+        return entry
+    names = {key: f"email_{key}" for key in ("subject", "body") if key in email}
+    lifted = {name: email[key] for key, name in names.items() if is_nothing(entry.get(name))}
+    rest = {key: value for key, value in email.items() if names.get(key) not in lifted}
+    return (
+        {key: value for key, value in entry.items() if key != "email"} | lifted | ({"email": rest} if rest else {})
+    )
+
+
 OUTREACH = Record(
     "email_body",
     _all(TEXT, "target_name target_title email_subject email_body linkedin_message"),
     {"subject": "email_subject", "body": "email_body"},
+    _as_copy,
 )
 """One entry of `copy.outreach`, as 10A and 10B write it."""
 

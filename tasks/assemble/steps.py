@@ -79,7 +79,7 @@ def _step(
     )
 
 
-_COPY_FIELDS = "email_subject email_body linkedin_message subject body"
+_COPY_FIELDS = "email_subject email_body linkedin_message subject body email"
 
 STEPS = {
     step.name: step

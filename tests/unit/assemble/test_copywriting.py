@@ -56,6 +56,10 @@ def test_an_entry_has_the_id_the_name_and_the_title_of_its_contact(whom):
         [{"contact_index": 0} | BODY],
         {"contact_index": 0, "result": BODY},
         {"copy_outputs": [{"contact_index": 0, "subject": "S", "body": "B", "linkedin_message": "L"}]},
+        {"copy_outputs": {"0": BODY}},
+        {"copy_outputs": {"contact_index": 0, "email": {"subject": "S", "body": "B"}, "linkedin_message": "L"}},
+        {"contact_index": 0, "email": {"subject": "S", "body": "B"}, "linkedin_message": "L"},
+        {"copy_outputs": [{"contact_index": 0, "email_body": "B"}, {"contact_index": 0} | BODY]},
     ],
 )
 def test_entries_come_in_any_shape(output):
@@ -102,6 +106,30 @@ def test_of_two_letters_to_one_contact_the_later_counts():
         {"copy_outputs": [{"contact_index": 0, "email_body": "new"}]},
     )
     assert [entry["email_body"] for entry in draft.copy["outreach"]] == ["new"]
+    assert draft.copy["outreach_set_aside"] == [{"contact_index": 0, "email_body": "old"}]
+    assert codes(draft) == ["overruled"]
+
+
+def test_what_an_email_says_besides_its_text_is_kept():
+    email = {"subject": "S", "body": "B", "tone": "warm"}
+    draft = made({"copy_outputs": [{"contact_index": 0, "email_body": "Mine", "email": email}]})
+    (entry,) = draft.copy["outreach"]
+    assert (entry["email_subject"], entry["email_body"]) == ("S", "Mine")
+    assert entry["email"] == {"body": "B", "tone": "warm"}
+
+
+def test_copy_without_a_text_is_told():
+    draft = made({"copy_outputs": [{"contact_index": 0, "letter": {"text": "B"}}]})
+    assert draft.copy["outreach"][0]["letter"] == {"text": "B"}
+    assert codes(draft) == ["shape_unexpected"]
+
+
+def test_of_two_letters_in_one_list_the_earlier_is_set_aside():
+    letters = [{"contact_id": "CONT_000", "email_subject": subject, "email_body": subject} for subject in "ABC"]
+    draft = made({"copy_outputs": letters}, override=[{"final_copy_outputs": [{"contact_index": 0} | BODY]}])
+    assert draft.copy["outreach"][0]["email_subject"] == "S"
+    assert draft.copy["outreach_set_aside"] == letters[:2]
+    assert codes(draft) == ["overruled"] * 2
 
 
 def test_copy_for_nobody_is_kept_apart_and_told():
