@@ -11,8 +11,7 @@ told in `notes`.
 from typing import Any
 
 from models.values import Draft, RunInput
-from tasks.assemble.clean import as_list
-from tasks.assemble.contacts import People, people
+from tasks.assemble.contacts import People, entries_in, people
 from tasks.assemble.copywriting import outreach
 from tasks.assemble.endings import settle
 from tasks.assemble.identity import company_domain, company_name
@@ -72,12 +71,13 @@ def assemble(run: RunInput) -> Draft:
     )
 
 
-def _enrichment(outputs: Outputs) -> list[dict[str, Any]]:
-    """What was found about people, the composer's word first, so that any other is newer."""
-    entries = [*as_list(outputs.of(COMPOSER).get("contacts"))]
+def _enrichment(outputs: Outputs) -> list[tuple[str, dict[str, Any]]]:
+    """What each step found about people, the composer's word first, so that any other is newer."""
+    found = [(COMPOSER, entry) for entry in entries_in(outputs.of(COMPOSER).get("contacts"))]
     for content in outputs.all(INDIVIDUAL):
-        entries += as_list(content["contacts"]) if "contacts" in content else [content]
-    return [entry if isinstance(entry, dict) else {"name": entry} for entry in entries]
+        entries = entries_in(content["contacts"]) if "contacts" in content else [content]
+        found += [(INDIVIDUAL, entry) for entry in entries]
+    return found
 
 
 def _write_copy(made: Sections, outputs: Outputs, found: People, notes: Notes) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from models.clean import index_of
 from models.values import ContactDraft, contact_id_of
-from tasks.assemble.clean import as_list, is_nothing
+from tasks.assemble.clean import as_list, is_nothing, overlay
 from tasks.assemble.emails import LINK, email_in, with_scheme
 from tasks.assemble.fields import unfolded
 from tasks.assemble.notes import Code, Notes
@@ -20,8 +21,8 @@ from tasks.assemble.people import (
     without_company,
 )
 from tasks.assemble.persons import EMAILS, LINKEDINS, Person, one_by_one
-from tasks.assemble.roster import Roster, name_of
-from tasks.assemble.steps import CONTACTS, INDIVIDUAL, STEPS
+from tasks.assemble.roster import Roster, called, name_of
+from tasks.assemble.steps import CONTACTS, STEPS
 
 PHONES = ("phone", "phone_number", "direct_phone", "mobile", "phones")
 BIOS = ("bio_paragraph", "bio_summary", "bio", "biography")
@@ -51,7 +52,7 @@ class People:
 
 def people(
     listed: dict[str, Any],
-    enriched: list[dict[str, Any]],
+    enriched: list[tuple[str, dict[str, Any]]],
     company: str | None,
     dossier_id: UUID,
     notes: Notes,
@@ -60,7 +61,7 @@ def people(
 
     Args:
         listed: content of `6_ENRICH_CONTACTS`.
-        enriched: contents of `6_ENRICH_CONTACT_INDIVIDUAL`, oldest first: a later one wins, field by field.
+        enriched: what steps found about people, oldest first: a later one wins, field by field.
         company: the dossier's company, which is not a contact of its own.
         dossier_id: what contact ids are made from.
         notes: hears of every entry that is no contact.
@@ -69,7 +70,7 @@ def people(
     entries = _entries(listed, about)
     owners, persons = one_by_one(entries, about)
     roster = Roster(entries, owners)
-    set_aside = _enrich(persons, roster, enriched, notes.at(INDIVIDUAL))
+    set_aside = _enrich(persons, roster, enriched, notes)
     chosen: list[tuple[int, str]] = []
     for place, person in enumerate(persons):
         name = person.name or next(filter(None, map(name_of, person.layers)), None)
@@ -97,21 +98,44 @@ def _entries(content: dict[str, Any], notes: Notes) -> list[dict[str, Any]]:
         value = unfolded(content.get(name), name, notes)
         if isinstance(value, str):
             value = {"instead_of_a_list": value}
-        elif isinstance(value, dict) and value and all(isinstance(item, dict) for item in value.values()):
-            value = list(value.values())  # an object of entries, by whatever key
-        listed += [item if isinstance(item, dict) else {"name": item} for item in as_list(value)]
+        listed += entries_in(value)
     return listed
 
 
+def entries_in(value: Any) -> list[dict[str, Any]]:
+    """The entries in a list, an entry alone, or those in an object: one for each key, or by tier a list of them.
+
+    A key that is an index is the entry's, and the name of a list the tier of those who say none. Any other key
+    is kept beside who has no name: it may be one, or not.
+    """
+    parts = {key: part for key, part in value.items() if not is_nothing(part)} if isinstance(value, dict) else {}
+    if parts and all(isinstance(part, dict) for part in parts.values()):
+        return [_keyed(key, part) for key, part in parts.items()]
+    if parts and all(
+        isinstance(part, list) and all(isinstance(item, dict) for item in part) for part in parts.values()
+    ):
+        return [overlay({"tier": key.replace("_", " ")}, item) for key, part in parts.items() for item in part]
+    return [item if isinstance(item, dict) else {"name": item} for item in as_list(value)]
+
+
+def _keyed(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    if index_of({"contact_id": key}) is not None:
+        return called(key) | entry
+    return entry if name_of(entry) else {"listed_as": key} | entry
+
+
 def _enrich(
-    persons: list[Person], roster: Roster, enriched: list[dict[str, Any]], notes: Notes
+    persons: list[Person], roster: Roster, enriched: list[tuple[str, dict[str, Any]]], notes: Notes
 ) -> list[dict[str, Any]]:
     """Lay what was found on whom it is about. What is about nobody on the list is returned."""
     unmatched = []
-    for number, found in enumerate(enriched):
-        place = roster.find(found, notes, f"[{number}]")
+    numbers: dict[str, int] = {}
+    for step, found in enriched:
+        number = numbers[step] = numbers.get(step, -1) + 1
+        place = roster.find(found, notes.at(step), f"[{number}]")
         if place is None:
-            notes.add(Code.CONTACT_UNMATCHED, "about nobody on the list of contacts; set aside", f"[{number}]")
+            told = "about nobody on the list of contacts; set aside"
+            notes.at(step).add(Code.CONTACT_UNMATCHED, told, f"[{number}]")
             unmatched.append(found)
         else:
             persons[place].add(0, found)

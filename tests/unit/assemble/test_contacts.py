@@ -37,6 +37,7 @@ def test_the_list_goes_by_several_names(name):
         [{"result": {"name": "Ann Lee"}}],
         {"contacts": {"name": "Ann Lee"}},
         {"contacts": {"0": {"name": "Ann Lee"}}},
+        {"contacts": {"primary": [{"name": "Ann Lee"}], "secondary": [], "other": None}},
         {"contacts": ["Ann Lee"]},
         {"contacts": '[{"name": "Ann Lee"}]'},
         {"contacts": [{"first_name": "Ann", "last_name": "Lee"}]},
@@ -45,6 +46,29 @@ def test_the_list_goes_by_several_names(name):
 )
 def test_an_entry_is_found_in_any_shape(listed):
     assert [contact.name for contact in made(listed).contacts] == ["Ann Lee"]
+
+
+def test_people_listed_by_tier_are_each_a_contact_of_that_tier():
+    listed = {"secondary": [{"name": "Ann Lee"}], "primaryContacts": [{"name": "Bo Ray"}, {"name": "Cy Poe"}]}
+    draft = made({"contacts": listed})
+    assert [(contact.name, contact.is_primary) for contact in draft.contacts] == [
+        ("Ann Lee", False),
+        ("Bo Ray", True),
+        ("Cy Poe", False),
+    ]
+    assert codes(draft) == []
+
+
+def test_who_has_no_name_takes_none_by_its_place():
+    draft = made({"contacts": [{"title": "CEO"}]}, {"contact_index": 0, "name": "Ann Lee"})
+    assert draft.contacts == ()
+    assert codes(draft) == ["contact_unmatched", "not_a_person"]
+
+
+def test_the_key_of_whom_nobody_names_is_kept():
+    draft = made({"contacts": {"Decision Maker": {"title": "CEO"}, "Buyer": {"name": "Ann Lee"}}})
+    assert draft.enrich_lead["contacts_set_aside"] == [{"listed_as": "Decision Maker", "title": "CEO"}]
+    assert draft.contacts[0].enrichment_data == {"name": "Ann Lee"}
 
 
 @pytest.mark.parametrize("listed", [[], {"contacts": []}, {"contacts": None}])
@@ -238,6 +262,20 @@ def test_several_peoples_enrichment_may_come_in_one_output():
         contacts_of("Ann Lee", "Bo Ray"), [{"contact_index": 1, "phone": "1"}, {"contact_index": 0, "phone": "0"}]
     )
     assert [contact.phone for contact in draft.contacts] == ["0", "1"]
+
+
+def test_several_peoples_enrichment_may_stand_under_their_indexes():
+    found = {"contacts": {"1": {"phone": "1"}, "CONT_000": {"phone": "0"}}}
+    assert [contact.phone for contact in made(contacts_of("Ann Lee", "Bo Ray"), found).contacts] == ["0", "1"]
+
+
+def test_what_the_composer_says_of_nobody_is_told_as_the_composers():
+    draft = made(
+        contacts_of("Ann Lee"), **{"11_dossier_composer": {"contacts": [{"name": "Zoe Fox"}], "lead_score": 70}}
+    )
+    assert [(notice.code, notice.step) for notice in draft.warnings] == [
+        ("contact_unmatched", "11_DOSSIER_COMPOSER")
+    ]
 
 
 def test_one_person_listed_twice_is_one_contact():
