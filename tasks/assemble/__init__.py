@@ -95,8 +95,9 @@ def _collect_sources(made: Sections, outputs: Outputs, notes: Notes) -> list[dic
     sources = Sources()
     insight: list[dict[str, Any]] = []
     for step in STEPS:
-        for content in outputs.all(step):
-            taken = sources.add(content.get("sources"), notes.at(step), private=step in PRIVATE)
+        given = [content.get("sources") for content in outputs.all(step)]
+        for each in given + outputs.sources.get(step, []):
+            taken = sources.add(each, notes.at(step), private=step in PRIVATE)
             if step in {STRATEGY, INSIGHT}:
                 insight += taken
     made["insight"]["sources"] = insight

@@ -19,10 +19,12 @@ class Outputs:
     Attributes:
         contents: by step, the content of each usable output, oldest first; steps in their fixed order.
         faults: by step, a finding for each output that is there and cannot be used.
+        sources: by step, those of outputs with nothing else in them: all are collected.
     """
 
     contents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     faults: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    sources: dict[str, list[Any]] = field(default_factory=dict)
 
     def of(self, step: str) -> dict[str, Any]:
         """The content of a step that counts once; empty where there is none."""
@@ -65,5 +67,7 @@ def _read_one(output: StepOutput, step: Step, outputs: Outputs, notes: Notes) ->
         found = kind(error.value) if step.name in PRIVATE else excerpt(error.value)
         fault = finding(step.name, None, found, error.detail)
         outputs.faults.setdefault(step.name, []).append(fault)
+        if isinstance(error.value, dict) and error.value.get("sources"):
+            outputs.sources.setdefault(step.name, []).append(error.value["sources"])
     else:
         outputs.contents.setdefault(step.name, []).append(content)

@@ -32,6 +32,13 @@ def test_a_source_has_a_title_and_a_url(given, source):
     assert sources_of(given) == ([source], [])
 
 
+def test_the_sources_of_a_step_that_says_nothing_else_are_collected():
+    said = {"custom_research": None, "sources": [{"title": "T", "url": "https://a.example"}]}
+    draft = assemble(run_of({"10_WRITER_CLIENT_SPECIFIC": said}))
+    assert draft.sources == [{"title": "T", "url": "https://a.example"}]
+    assert [notice.code for notice in draft.warnings] == ["step_unusable"]
+
+
 def test_sources_that_came_as_their_json_text_are_read():
     given = '[{"title": "T", "url": "https://a.example"}, "https://b.example"]'
     sources, codes = sources_of(given)
