@@ -10,7 +10,7 @@ that failed meets the same faults at the same moments of the same load, not alwa
 
 Reading order: `__main__`, `storm`, `plan`, `world` (with `servers`, `proxy`, `watch`), `faults`; `ledger`,
 `asking`, `load`, `hands`, `scenario`; `look`, then what must hold: `invariants`, `shown`, `promise`, `chains`,
-`callbacks`; then `report`.
+`callbacks`; then `injected`, `report`.
 
 Faults, by their numbers in the project's catalogue; of what is not here, where it is instead, or why it is not:
 

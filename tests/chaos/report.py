@@ -58,6 +58,11 @@ def figures(look, found, restarts, revived):
     }
 
 
+def failures(told):
+    """Why the run did not pass, in sentences: what was violated, and which faults failed."""
+    return [*told["violations"], *told["not_injected"]]
+
+
 def table(told):
     """The figures as a table."""
     drawn = Table(
@@ -90,13 +95,20 @@ def table(told):
         "replies of COMMIT cut": told["cuts"],
         "fenced attempts": told["fenced"],
         "violations": len(told["violations"]),
+        "faults that failed": len(told["not_injected"]),
     }
     for name, value in rows.items():
         drawn.add_row(name, str(value))
     drawn.add_section()
-    for name, count in sorted(told["faults"].items(), key=lambda item: (FAULTS[item[0]].lane, item[0])):
-        drawn.add_row(f"{FAULTS[name].code:>4} {name}", str(count))
+    for name, kind in sorted(told["faults"].items(), key=lambda item: (FAULTS[item[0]].lane, item[0])):
+        drawn.add_row(f"{FAULTS[name].code:>4} {name}", _times(kind))
     return drawn
+
+
+def _times(kind):
+    """How often a kind of fault was done, and why not more often."""
+    left_out = [f"{count} skipped, {reason}" for reason, count in kind["skipped"].items()]
+    return "; ".join([str(kind["done"] or "never"), *left_out])
 
 
 def _list(counted):

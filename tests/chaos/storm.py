@@ -4,10 +4,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 
 import psutil
 import psycopg
@@ -15,6 +13,7 @@ import psycopg
 from tests.chaos import callbacks, chains, invariants, plan, promise, report, shown
 from tests.chaos.faults import FAULTS
 from tests.chaos.hands import Hands
+from tests.chaos.injected import Injected
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load
 from tests.chaos.look import Look, violations
@@ -37,7 +36,7 @@ class Storm:
         self._seed, self._seconds, self._pauses, self._say = seed, seconds, pauses, say
         self._faults, self._runs = plan.faults(seed, seconds, pauses), plan.runs(seed, seconds, count)
         self.folder = Path(tempfile.mkdtemp(prefix="columnline-chaos-"))
-        self.timeline, self._done, self._found = [], Counter(), {}
+        self.timeline, self._injected, self._found = [], Injected(self._faults), {}
         self._looks, self._ended, self._began = 0, threading.Event(), time.monotonic()
         self._breakers = []
 
@@ -52,7 +51,7 @@ class Storm:
             for thread in filter(threading.Thread.is_alive, self._breakers):
                 thread.join()
             world.close()
-        if not told["violations"]:
+        if not report.failures(told):
             shutil.rmtree(self.folder, ignore_errors=True)
         return told
 
@@ -101,7 +100,8 @@ class Storm:
             "looks": self._looks,
             "cuts": sum(proxy.cuts for proxy in world.proxies.values()),
             "fenced": logs.count('"job_fenced"'),
-            "faults": dict(self._done),
+            "faults": self._injected.counts(),
+            "not_injected": self._injected.failures(),
         }
 
     def _lanes(self):
@@ -114,11 +114,8 @@ class Storm:
             if world.over.is_set():
                 return
             self._note(f"{FAULTS[one.name].code} {one.name}, {one.seconds:.1f} s")
-            try:
-                FAULTS[one.name].act(world, Random(one.seed), one.seconds)
-                self._done[one.name] += 1
-            except Exception as error:  # noqa: BLE001 - another lane was faster in breaking what this one needs
-                self._note(f"{one.name} could not be done: {type(error).__name__}: {error}")
+            if why := self._injected.inject(world, one):
+                self._note(f"{one.name} was not done: {why}")
 
     def _watch(self, world, ledger, before):
         """Look again and again at what must hold always."""

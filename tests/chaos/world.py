@@ -137,16 +137,22 @@ class World:
         return []
 
     def kill(self, process, sig=signal.SIGKILL):
-        """Send a signal to a process of ours."""
+        """Send a signal to a process of ours; returns whether it was there to receive it."""
         with suppress(psutil.NoSuchProcess):
-            if process is not None:
+            if process is not None and process.status() != psutil.STATUS_ZOMBIE:
                 process.send_signal(sig)
+                return True
+        return False
 
     def restart(self, name, *options, sig=signal.SIGTERM, patience=8.0, **env):
-        """Have the process end, at last by force, and start anew with these options, in this environment."""
+        """Have the process end, at last by force, and start anew with these options, in this environment.
+
+        Returns whether it was running before.
+        """
         with self._lock:
             self._kept.discard(name)
             process = self.stack.processes[name]
+        was_running = process.poll() is None
         process.send_signal(sig)
         try:
             process.wait(patience)
@@ -156,6 +162,7 @@ class World:
         self.spawn(name, *options, **env)
         with self._lock:
             self._kept.add(name)
+        return was_running
 
     def end(self, name):
         """End a process for good."""

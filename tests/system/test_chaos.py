@@ -7,13 +7,18 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from tests.chaos import __main__ as chaos
 from tests.chaos import plan
-from tests.chaos.faults import FAULTS, LANES
+from tests.chaos.faults import FAULTS, LANES, Reason, must_hit
+from tests.chaos.report import _times
+from tests.chaos.storm import Storm
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (7,)
@@ -90,3 +95,65 @@ def test_faults_of_one_lane_never_overlap():
     for lane in LANES:
         planned = [one for one in plan.faults(5, 300) if FAULTS[one.name].lane == lane]
         assert all(before.at + before.seconds <= after.at for before, after in itertools.pairwise(planned))
+
+
+@pytest.fixture
+def storm_of(monkeypatch):
+    """A function that has `make chaos` play a plan whose faults all act like this; returns its exit status."""
+
+    def play(act):
+        for name, kind in FAULTS.items():
+            monkeypatch.setitem(FAULTS, name, replace(kind, act=act))
+
+        def run(storm):
+            for lane in storm._lanes():
+                storm._break(SimpleNamespace(wait=lambda _: None, over=threading.Event()), lane)
+            storm.folder.rmdir()
+            return {
+                "violations": [],
+                "faults": storm._injected.counts(),
+                "not_injected": storm._injected.failures(),
+            }
+
+        monkeypatch.setattr(Storm, "run", run)
+        monkeypatch.setattr(sys, "argv", ["chaos", "--seconds", "20", "--seed", "7", "--runs", "1"])
+        for name in ("signal.signal", "logs.configure"):
+            monkeypatch.setattr(f"tests.chaos.__main__.{name}", lambda *_: None)
+        monkeypatch.setattr(
+            "tests.chaos.__main__.table", lambda told: "\n".join(map(_times, told["faults"].values()))
+        )
+        return chaos.main()
+
+    return play
+
+
+def fails(world, rng, seconds):
+    raise RuntimeError("no such thing")
+
+
+def collides_but_once():
+    """A fault that another was faster than, each time but the first."""
+    times = itertools.count()
+
+    def act(world, rng, seconds):
+        must_hit(next(times) == 0, Reason.DOWN)
+
+    return act
+
+
+def test_a_storm_whose_faults_fail_does_not_pass_and_names_them(storm_of, capsys):
+    assert storm_of(fails) == 1
+    told = capsys.readouterr().err
+    planned = {one.name for one in plan.faults(7, 20)}
+    assert all(f"{name} could not be done: RuntimeError: no such thing" in told for name in planned)
+
+
+def test_a_storm_that_broke_nothing_does_not_pass(storm_of):
+    assert storm_of(lambda *_: must_hit(0)) == 1
+
+
+def test_a_storm_passes_whose_faults_were_done_or_collided_and_tells_what_was_never_done(storm_of, capsys):
+    assert storm_of(lambda *_: None) == 0
+    assert "skipped" not in capsys.readouterr().out
+    assert storm_of(collides_but_once()) == 0
+    assert f"never; 1 skipped, {Reason.DOWN}" in capsys.readouterr().out

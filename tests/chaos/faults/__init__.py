@@ -5,6 +5,6 @@ then `processes`, `redis`, `postgres`.
 """
 
 from tests.chaos.faults import postgres, processes, redis
-from tests.chaos.faults.table import FAULTS, LANES, Fault
+from tests.chaos.faults.table import FAULTS, LANES, Fault, Reason, Skipped, must_hit
 
-__all__ = ["FAULTS", "LANES", "Fault", "postgres", "processes", "redis"]
+__all__ = ["FAULTS", "LANES", "Fault", "Reason", "Skipped", "must_hit", "postgres", "processes", "redis"]

@@ -4,12 +4,19 @@ import os
 import signal
 from contextlib import ExitStack, suppress
 
-import psycopg
+from psycopg.errors import (
+    ConnectionTimeout,
+    DeadlockDetected,
+    LockNotAvailable,
+    OperationalError,
+    QueryCanceled,
+)
 
-from tests.chaos.faults.table import fault
+from tests.chaos.faults.table import Reason, Skipped, fault, must_hit
 
 _OURS = "datname = current_database() and application_name = 'columnline' and pid <> pg_backend_pid()"
 SIDES = ("worker_postgres", "worker_postgres", "bridge_postgres")
+FULL = "too many clients"
 
 
 def _fault(name, code, least, most):
@@ -27,9 +34,13 @@ def stop(world, rng, seconds):
 
 @_fault("every session ended, again and again", "T15", 2, 5)
 def terminate(world, rng, seconds):
+    ended = 0
     with world.postgres.connect() as connection:
         for _ in world.every(0.5, seconds):
-            connection.execute(f"select pg_terminate_backend(pid) from pg_stat_activity where {_OURS}")
+            ended += connection.execute(
+                f"select pg_terminate_backend(pid) from pg_stat_activity where {_OURS}"
+            ).rowcount
+    must_hit(ended)
 
 
 @_fault("PostgreSQL standing still", "T16", 1, 5)
@@ -46,14 +57,16 @@ def stall_one(world, rng, seconds):
     with world.postgres.connect() as connection:
         pids = [row[0] for row in connection.execute(f"select pid from pg_stat_activity where {_OURS}")]
     chosen = [pid for pid in pids if world.postgres.owns(pid)]
-    if not chosen:
-        return
+    must_hit(chosen)
     pid = rng.choice(sorted(chosen))
-    with suppress(ProcessLookupError):
+    try:
         os.kill(pid, signal.SIGSTOP)
-        try:
-            world.wait(seconds)
-        finally:
+    except ProcessLookupError:
+        raise Skipped(Reason.NOTHING_THERE) from None
+    try:
+        world.wait(seconds)
+    finally:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 
 
@@ -74,18 +87,22 @@ def reset(world, rng, seconds):
 @_fault("reply of COMMIT lost", "T17", 2, 4)
 def cut_commits(world, rng, seconds):
     proxy = world.proxies[rng.choice(SIDES)]
+    before = proxy.cuts
     for _ in world.every(0.6, seconds):
         proxy.cut_commits()
         world.wait(rng.uniform(0.1, 0.3))
         proxy.heal()
+    must_hit(proxy.cuts - before)
 
 
 @_fault("answers of PostgreSQL cut off", "T17", 1, 3)
 def cut(world, rng, seconds):
     proxy = world.proxies[rng.choice(SIDES)]
+    before = proxy.cuts
     for _ in world.every(0.4, seconds):
         proxy.cut_after(rng.randint(1, 20_000))
     proxy.heal()
+    must_hit(proxy.cuts - before)
 
 
 @_fault("PostgreSQL answering slowly", "T16", 1, 4)
@@ -99,25 +116,40 @@ def slow(world, rng, seconds):
 @_fault("table of dossiers locked", "T18", 1, 5)
 def lock(world, rng, seconds):
     with world.postgres.connect() as connection, connection.transaction():
-        connection.execute("lock table dossiers in access exclusive mode")
+        try:
+            connection.execute("lock table dossiers in access exclusive mode")
+        except LockNotAvailable:
+            raise Skipped(Reason.LOCKED) from None
         world.wait(seconds)
 
 
 @_fault("locks taken the other way round", "T19", 1, 2)
 def deadlock(world, rng, seconds):
     for _ in world.every(0.3, seconds):
-        with world.postgres.connect() as connection, suppress(psycopg.Error), connection.transaction():
+        with (
+            world.postgres.connect() as connection,
+            suppress(DeadlockDetected, LockNotAvailable, QueryCanceled),
+            connection.transaction(),
+        ):
             connection.execute("select from batches for update")
             connection.execute("select from jobs where state = 'running' for update")
 
 
 @_fault("connections used up", "T20", 2, 4)
 def use_up(world, rng, seconds):
+    refused = 0
     with ExitStack() as held:
         for _ in world.every(0.1, seconds):
-            with suppress(psycopg.OperationalError):
+            try:
                 while not world.over.is_set():
                     held.enter_context(world.postgres.connect())
+            except ConnectionTimeout:
+                continue  # where the machine is slow
+            except OperationalError as error:
+                if FULL not in str(error):
+                    raise
+                refused += 1
+    must_hit(refused)
 
 
 @_fault("disk full", "T21", 1, 5)

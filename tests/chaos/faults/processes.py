@@ -1,14 +1,13 @@
 """Faults of our own processes: killed, told to stop, stalled, doubled, and dying at a step."""
 
 import signal
-from contextlib import suppress
 
-import psutil
-
-from tests.chaos.faults.table import fault
+from tests.chaos.faults.table import Reason, fault, must_hit
 from tests.chaos.world import LEASE, WORKERS
-from tests.system.clocks import FAKETIME, MISSING, wrong_by
+from tests.system.clocks import FAKETIME, wrong_by
 
+PATIENCE = 20
+"""Seconds more until a step is reached, where the machine is slow or nothing is to be published just now."""
 STEPS = (
     "claim.committed",
     "step.load",
@@ -29,47 +28,49 @@ def _fault(name, code, least, most):
 
 @_fault("worker child killed", "T1", 0.5, 2)
 def kill_child(world, rng, seconds):
+    hits = 0
     for _ in world.every(rng.uniform(0.7, 1.5), seconds):
         children = world.group(rng.choice(WORKERS))[1:]
-        if children:
-            world.kill(rng.choice(children))
+        hits += bool(children) and world.kill(rng.choice(children))
+    must_hit(hits)
 
 
 @_fault("worker main killed", "T3", 1, 3)
 def kill_main(world, rng, seconds):
-    world.kill(world.process(rng.choice(WORKERS)))
+    must_hit(world.kill(world.process(rng.choice(WORKERS))), Reason.DOWN)
     world.wait(seconds)
 
 
 @_fault("bridge killed", "T3", 1, 2)
 def kill_bridge(world, rng, seconds):
-    world.kill(world.process("bridge"))
+    must_hit(world.kill(world.process("bridge")), Reason.DOWN)
     world.wait(seconds)
 
 
 @_fault("beat killed", "T3", 0.5, 1)
 def kill_beat(world, rng, seconds):
-    world.kill(world.process("beat"))
+    must_hit(world.kill(world.process("beat")), Reason.DOWN)
     world.wait(seconds)
 
 
 @_fault("worker told to stop, and started anew", "T4", 0.5, 1)
 def stop_worker(world, rng, seconds):
-    world.restart(rng.choice(WORKERS))
+    must_hit(world.restart(rng.choice(WORKERS)), Reason.DOWN)
     world.wait(seconds)
 
 
 @_fault("worker told to stop twice, then to quit", "T4", 0.5, 1)
 def stop_worker_twice(world, rng, seconds):
     worker = world.process(rng.choice(WORKERS))
-    for sig in (signal.SIGTERM, signal.SIGTERM, signal.SIGQUIT):
+    must_hit(world.kill(worker, signal.SIGTERM), Reason.DOWN)
+    for sig in (signal.SIGTERM, signal.SIGQUIT):
+        world.wait(seconds / 2)
         world.kill(worker, sig)
-        world.wait(seconds / 3)
 
 
 @_fault("bridge told to stop, and started anew", "T4", 0.5, 1)
 def stop_bridge(world, rng, seconds):
-    world.restart("bridge")
+    must_hit(world.restart("bridge"), Reason.DOWN)
     world.wait(seconds)
 
 
@@ -78,7 +79,7 @@ def stop_slowly(world, rng, seconds):
     world.proxies["worker_postgres"].delay(0.3)
     try:
         world.wait(seconds / 2)
-        world.restart(rng.choice(WORKERS))
+        must_hit(world.restart(rng.choice(WORKERS)), Reason.DOWN)
     finally:
         world.proxies["worker_postgres"].delay(0)
 
@@ -87,8 +88,7 @@ def stop_slowly(world, rng, seconds):
 def zombie(world, rng, seconds):
     group = world.group(rng.choice(WORKERS))
     try:
-        for process in group:
-            world.kill(process, signal.SIGSTOP)
+        must_hit(sum(world.kill(process, signal.SIGSTOP) for process in group), Reason.DOWN)
         world.wait(seconds)
     finally:
         for process in reversed(group):
@@ -102,6 +102,8 @@ def _armed(world, rng, seconds, action):
     counted = world.folder / f"armed-{rng.getrandbits(32)}"
     world.restart("worker2", COLUMNLINE_FAILPOINTS=f"{step}={action}:1@{counted}")
     world.wait(seconds)
+    reached = counted.with_name(f"{counted.name}.{step}")
+    must_hit(any(reached.exists() for _ in world.every(0.2, PATIENCE)), Reason.NOT_REACHED)
 
 
 @_fault("worker dying at a step", "T1", 5, 7)
@@ -127,10 +129,8 @@ def recycling(world, rng, seconds):
 
 @_fault("worker's clock an hour or a day wrong", "T30", 5, 7)
 def wrong_clock(world, rng, seconds):
-    offset = rng.choice(("+1h", "-1h", "+25h", "-25h"))
-    if FAKETIME is None:
-        world.say(f"{MISSING}; worker2 is started anew with its clock right")
-    world.restart("worker2", **(wrong_by(offset) if FAKETIME else {}))
+    must_hit(FAKETIME, Reason.NO_TOOL)
+    world.restart("worker2", **wrong_by(rng.choice(("+1h", "-1h", "+25h", "-25h"))))
     world.wait(seconds)
 
 
@@ -144,15 +144,14 @@ def two_beats(world, rng, seconds):
 @_fault("beat standing still", "T29", 3, 6)
 def stalled_beat(world, rng, seconds):
     beat = world.process("beat")
-    with suppress(psutil.NoSuchProcess):
-        world.kill(beat, signal.SIGSTOP)
-        world.wait(seconds)
-        world.kill(beat, signal.SIGCONT)
+    must_hit(world.kill(beat, signal.SIGSTOP), Reason.DOWN)
+    world.wait(seconds)
+    world.kill(beat, signal.SIGCONT)
 
 
 @_fault("bridge standing still", "T29", 1, 3)
 def stalled_bridge(world, rng, seconds):
     bridge = world.process("bridge")
-    world.kill(bridge, signal.SIGSTOP)
+    must_hit(world.kill(bridge, signal.SIGSTOP), Reason.DOWN)
     world.wait(seconds)
     world.kill(bridge, signal.SIGCONT)
