@@ -9,7 +9,8 @@ from tests.chaos.look import invariant
 from tests.chaos.promise import PUBLISH
 from tests.chaos.watch import MOVES
 
-LONGEST_DUE = 15  # seconds
+LONGEST_DUE = 120
+"""Seconds: the bound on recovery (notes on reliability, I15), far above backoff, lease and bells' pauses."""
 
 
 @invariant("I2", "no limbo")
@@ -233,14 +234,29 @@ def every_move_is_legal(look):
             yield f"{row.key} went from {row.before} to {row.after}, which nothing may do"
 
 
-@invariant("I15", "alive")
+@invariant("I15", "alive", always=True)
 def nothing_due_is_left_lying(look):
-    statement = """
-        select kind, key, extract(epoch from clock_timestamp() - run_at) as age from jobs
-        where state in ('queued', 'waiting') and run_at < clock_timestamp() - make_interval(secs => %(longest)s)
+    """Looked at while the rest still ends: afterwards nothing is due that could lie.
+
+    While everything breaks, anything may lie. From when all is healed on, something may be due, or its lease be
+    over, for so long and no longer, counted from when any job last ended: a slow machine is slow, and goes on.
     """
-    for row in look(statement, longest=LONGEST_DUE):
-        yield f"{row.kind} of {row.key} has been due for {row.age:.0f} s"
+    healed = "-infinity" if look.before is None else look.before.get("healed")
+    if healed is None:
+        return
+    statement = """
+        with due (what, of, since) as (
+          select kind, key, case state when 'running' then leased_until else run_at end from jobs
+            where state in ('queued', 'waiting', 'running')
+          union all
+          select 'the release', run_id, release_at from dossiers where status = 'ready' and released_at is null
+            and release_at is not null)
+        select what, of, extract(epoch from clock_timestamp() - since) as age from due
+        where greatest(since, %(healed)s::timestamptz, (select max(settled_at) from jobs))
+          < clock_timestamp() - make_interval(secs => %(longest)s)
+    """
+    for row in look(statement, healed=healed, longest=LONGEST_DUE):
+        yield f"{row.what} of {row.of} is due since {row.age:.0f} s, and nothing ends any more"
 
 
 @invariant("I16", "nothing leaks")

@@ -71,6 +71,8 @@ class Storm:
             thread.join()
         world.heal()
         healed = time.monotonic()
+        with world.postgres.connect() as connection:
+            before["healed"] = connection.execute("select clock_timestamp()").fetchone()[0]
         self._note("all is healed")
         calm.set()
         hands.map_late_client()
@@ -131,7 +133,10 @@ class Storm:
             pause = max(LOOK_EVERY, 9 * (time.monotonic() - began))  # looking is not to be the load
 
     def _quiet(self, world, ledger, scenario):
-        """Wait until every job has ended, nothing due is unreleased, and Make.com has nothing to do; bounded."""
+        """Wait until every job has ended, nothing due is unreleased, and Make.com has nothing to do; bounded.
+
+        What is due and left lying is not waited for: the watcher has found it.
+        """
         until = None
         statement = (
             "select (select count(*) from jobs where settled_at is null), (select count(*) from dossiers "
@@ -141,7 +146,7 @@ class Storm:
             idle = scenario.is_idle  # asked first: what it has played is in the tables
             with world.postgres.connect() as connection:
                 left = connection.execute(statement).fetchone()
-            if idle and left == (0, 0):
+            if (idle and left == (0, 0)) or any(one.code == "I15" for one in list(self._found.values())):
                 return
             until = until or time.monotonic() + QUIET_WITHIN + PILED_UP * left[0]
             time.sleep(0.3)

@@ -38,6 +38,7 @@ CLIENTS = {f"CLT_{name}": f"00000000-0000-4000-8000-00000000000{n}" for n, name 
 UNMAPPED = "CLT_LATE"
 LATE = "00000000-0000-4000-8000-000000000009"
 V1_ROWS = 50
+V1_BATCH = "BATCH_2025_07"
 
 _CLIENT = """
 insert into clients (id, name, slug, timezone, release_hour) values (%s, %s, %s, 'UTC', 7)
@@ -47,9 +48,15 @@ insert into v2_clients (client_id, client_name, slug, status, production_client_
 values (%s, %s, %s, 'active', %s)
 """
 _V1 = """
-insert into dossiers (client_id, company_name, status, pipeline_version, released_at, insight)
-select %s, 'V1 company ' || n, 'ready', 'v1', now() - n * interval '1 day', jsonb_build_object('n', n)
-from generate_series(1, %s) n
+with batch as (
+  insert into batches (client_id, batch_number, status, total_dossiers, completed_dossiers)
+  values (%(client)s, %(batch)s, 'complete', %(rows)s, %(rows)s) returning id),
+dossier as (
+  insert into dossiers (client_id, batch_id, company_name, status, pipeline_version, released_at, insight)
+  select %(client)s, batch.id, 'V1 company ' || n, 'ready', 'v1', now() - n * interval '1 day',
+    jsonb_build_object('n', n)
+  from batch, generate_series(1, %(rows)s) n returning id)
+insert into contacts (dossier_id, name, is_primary) select id, 'V1 contact', true from dossier
 """
 
 
@@ -224,7 +231,7 @@ class World:
             for client_id, uuid in CLIENTS.items():
                 connection.execute(_CLIENT, (uuid, client_id, client_id.lower()))
                 connection.execute(_V2_CLIENT, (client_id, client_id, client_id.lower(), uuid))
-                connection.execute(_V1, (uuid, V1_ROWS))
+                connection.execute(_V1, {"client": uuid, "batch": V1_BATCH, "rows": V1_ROWS})
             connection.execute(_CLIENT, (LATE, "Late", "late"))
             connection.execute(_V2_CLIENT, (UNMAPPED, "Late", "not-late-yet", None))
 

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam
 from models.jobs import Job, JobState
 from tasks import load, publish, store
 from tests.database.publishing import execute
-from worker import claims, db, reruns
+from worker import claims, db, reruns, sweep
 from worker.attempt import Ending, holding
 from worker.calendar import chain
 from worker.celery import app
@@ -52,6 +52,11 @@ def without_epoch_at_rescue(patch):
 
 def without_epoch_at_cancel(patch):
     _each_update("new.epoch := old.epoch", "new.state = 'cancelled'")
+
+
+def without_rescue(patch):
+    """The sweep leaves a job with a worker that is gone."""
+    patch.setattr(sweep, "rescue", lambda session: 0)
 
 
 def without_counting_losses(patch):

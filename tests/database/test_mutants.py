@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models.jobs import JobState
 from tests.chaos import callbacks, chains, invariants, shown, watch
+from tests.chaos.invariants import LONGEST_DUE
 from tests.chaos.look import violations
 from tests.database import mutants
 from tests.database.machine import ago, change, read
@@ -156,6 +157,16 @@ def a_worker_dies_and_the_sweep_looks(at):
     rescue(job_id)
 
 
+def a_worker_dies_and_the_sweep_looks_much_later(at):
+    job_id = accept(register(RUN))
+    at("step.contacts", dies)
+    with pytest.raises(Died):
+        work_off()
+    change(job_id, run_at=ago(3600), leased_until=ago(LONGEST_DUE + 60))
+    with db.transaction() as session:
+        sweep.rescue(session)
+
+
 def a_run_kills_every_worker(at):
     job_id = accept(register(RUN))
     for _ in range(settings().max_attempts):
@@ -224,6 +235,7 @@ MUTANTS = [
     (mutants.without_claim_guard, a_bell_rings_while_the_job_is_worked_on, {"I9"}),
     (mutants.without_epoch_at_rescue, a_worker_dies_and_the_sweep_looks, {"I11"}),
     (mutants.without_epoch_at_cancel, a_job_is_cancelled_and_retried, {"I11"}),
+    (mutants.without_rescue, a_worker_dies_and_the_sweep_looks_much_later, {"I15"}),
     (mutants.without_counting_losses, a_run_kills_every_worker, {"I2"}),
     (mutants.without_key_of_jobs, a_run_is_published_twice, {"I3"}),
     (mutants.with_work_in_two_transactions, a_worker_dies_before_the_end_of_its_work, {"I4"}),
@@ -238,6 +250,7 @@ MUTANTS = [
 UNENDED = (
     a_worker_dies_before_the_end_of_its_work,
     a_worker_dies_and_the_sweep_looks,
+    a_worker_dies_and_the_sweep_looks_much_later,
     a_scenario_wants_to_be_told,
 )
 
