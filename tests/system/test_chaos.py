@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: everything breaks at random for a while, and every run ends once."""
+"""The short form of `make chaos`: in two minutes everything breaks at random, and every run ends once."""
 
 import itertools
 import json
@@ -22,7 +22,8 @@ from tests.chaos.storm import Storm
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (7,)
-SECONDS, RUNS = 40, 240
+SECONDS, RUNS = 120, 240
+A_FEW = 3  # kinds of fault, of 44, that may each time have met what another had broken
 WITHIN = 1500  # faults, quiet after them, and all of it on a machine that others keep busy
 
 
@@ -45,7 +46,10 @@ def test_whatever_breaks_every_accepted_run_ends_once(seed, tmp_path):
     assert found["superseded"] > 0
     assert sum(found["reruns"].values()) > 0
     assert found["callbacks_taken"] > 0
-    assert sum(found["faults"].values()) > len(LANES)
+    faults = found["faults"]
+    assert all(kind["done"] + sum(kind["skipped"].values()) == kind["planned"] > 0 for kind in faults.values())
+    never = {name: kind["skipped"] for name, kind in faults.items() if not kind["done"]}
+    assert len([name for name, skipped in never.items() if Reason.NO_TOOL not in skipped]) <= A_FEW, never
 
 
 def soon(name, seconds):
