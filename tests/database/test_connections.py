@@ -1,9 +1,11 @@
 """Connections of ours: those that are lost in the pool, and what is prepared in those that last."""
 
+import os
 from datetime import timedelta
 
 import psycopg
 import pytest
+from celery import signals
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -40,6 +42,37 @@ def test_one_that_was_just_used_fails_once_as_an_outage_and_is_replaced(lost, mo
         backend()
     assert is_outage(failure.value)
     assert backend() != lost
+
+
+def in_a_child(work):
+    """What this returns in a child, forked and told so as a worker's are."""
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signals.worker_process_init.send(sender=None)
+            os.write(writable, str(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writable)
+    with os.fdopen(readable) as told:
+        answer = told.read()
+    os.waitpid(pid, 0)
+    return answer
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # this process has threads; the child needs none
+def test_each_of_a_workers_children_has_a_session_of_its_own_and_the_parent_keeps_its():
+    parent = str(backend())
+    children = {in_a_child(backend), in_a_child(backend)}
+    assert len(children - {parent, ""}) == 2
+    assert str(backend()) == parent
+
+
+def test_a_server_that_takes_nothing_more_is_given_up_before_a_statement_would_be():
+    with db.engine().connect() as connection:
+        used = connection.connection.driver_connection.info.get_parameters()
+    assert 0 < int(used["tcp_user_timeout"]) <= 1000 * settings().statement_timeout
 
 
 def prepared():

@@ -5,8 +5,9 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import select
 
-from models.jobs import JobState
+from models.jobs import Job, JobState
 from tests.database.machine import KIND, accept, ago, attempt, change, read, tries
 from tests.database.publishing import execute
 from worker import bridge, claims, db, heartbeats, ring, sweep
@@ -52,6 +53,18 @@ def test_a_job_whose_lease_is_over_is_put_back_and_its_attempt_is_lost():
 def test_a_job_whose_lease_still_runs_is_left_alone():
     claim(accept())
     assert rescue() == 0
+
+
+def test_a_job_that_another_session_has_locked_keeps_no_other_from_being_rescued():
+    locked, free = accept(), accept()
+    for place, job_id in enumerate((locked, free)):
+        claim(job_id)
+        change(job_id, leased_until=ago(10 - place))
+    with db.transaction() as session:
+        session.execute(select(Job.id).where(Job.id == locked).with_for_update())
+        assert rescue() == 1
+    assert [read(job_id).state for job_id in (locked, free)] == [JobState.RUNNING, JobState.QUEUED]
+    assert rescue() == 1
 
 
 def test_the_worker_that_was_given_up_meets_the_fence():
@@ -120,7 +133,9 @@ def test_one_clients_many_jobs_do_not_come_before_anothers_single_one(monkeypatc
     assert single in to_ring()
 
 
-def test_a_bell_that_did_not_leave_does_not_lengthen_the_pause(monkeypatch):
+@pytest.mark.parametrize("asked", [ring.unheard, list], ids=["away", "gone since it was asked"])
+def test_a_bell_that_did_not_leave_does_not_lengthen_the_pause(asked, monkeypatch):
+    monkeypatch.setattr(sweep, "unheard", asked)
     job_id = accept()
     change(job_id, rung_at=None, rings=0)
     monkeypatch.setattr(ring, "breaker", ring.Breaker())
