@@ -86,7 +86,7 @@ class Storm:
         quiet_after = time.monotonic() - healed
         self._ended.set()
         watcher.join()
-        before |= {"after": _sizes(world), "outlived": world.outlived()}
+        before |= {"after": _sizes(world), "outlived": [one.pid for one in world.outlived()]}
         with world.postgres.connect() as connection:
             for violation in violations(connection, ledger=ledger, before=before):
                 self._found.setdefault(str(violation), violation)

@@ -77,7 +77,7 @@ class World:
         self.folder, self.say = folder, say
         self.over = threading.Event()
         self.restarts = 0
-        self._lock, self._kept, self._started = threading.RLock(), set(), []
+        self._lock, self._kept = threading.RLock(), set()
         self.postgres, self.redis = Postgres(folder), Redis(folder)
         self.proxies, self.stack = {}, None
         self._around = ExitStack()
@@ -128,7 +128,6 @@ class World:
             env["COLUMNLINE_FAILPOINTS"] = ",".join(filter(None, (SLOWLY, env.get("COLUMNLINE_FAILPOINTS"))))
         with self._lock:
             self.stack.spawn(name, *options, **urls, **env)
-            self._started.append(self.stack.processes[name].pid)
 
     def process(self, name):
         """The process of that name as it runs now, or None."""
@@ -183,10 +182,18 @@ class World:
         process.wait()
 
     def outlived(self):
-        """Processes of ours whose main process has ended."""
-        mains = {process.pid for process in self.stack.processes.values()}
-        sessions = set(self._started) - mains
-        return [pid for pid in psutil.pids() if _session(pid) in sessions]
+        """Processes of ours whose main process has ended.
+
+        They are known by the environment that they were given: by now their main's id, and so that of its session,
+        may be a stranger's.
+        """
+        others = {None, *(process.pid for process in self.stack.processes.values())}  # None: ended meanwhile
+        return [one for one in psutil.process_iter() if self._is_ours(one) and _session(one.pid) not in others]
+
+    def _is_ours(self, process):
+        with suppress(psutil.Error):
+            return process.environ().get("COLUMNLINE_DATA_DIR") == str(self.folder)
+        return False
 
     def heal(self):
         """Mend whatever a fault may have left; safe to call at any time."""
@@ -205,9 +212,8 @@ class World:
             self._keeper.join(5)
         if self.stack is not None:
             self.stack.close()
-            for pid in self.outlived():
-                with suppress(psutil.NoSuchProcess):
-                    psutil.Process(pid).kill()
+            for process in self.outlived():
+                self.kill(process)
         db.dispose()
         for proxy in self.proxies.values():
             proxy.close()

@@ -2,10 +2,13 @@
 
 import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,7 @@ from tests.chaos import plan
 from tests.chaos.faults import FAULTS, LANES, Reason, must_hit
 from tests.chaos.report import _times
 from tests.chaos.storm import Storm
+from tests.chaos.world import World
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (7,)
@@ -83,6 +87,36 @@ def works_in(process, folder):
         places = [*(process.info["cmdline"] or ()), process.info["cwd"] or "", *process.environ().values()]
         return any(place.startswith(folder) for place in places)
     return False
+
+
+@pytest.fixture
+def ended(tmp_path):
+    """A world whose bridge has ended; beside it a process of a bridge's, and a stranger that was given its id."""
+    processes = []
+
+    def spawn(name, *options, **env):
+        started = subprocess.Popen(["sleep", "600"], start_new_session=True, env=os.environ | env)
+        processes.append(started)
+        world.stack.processes[name] = started
+
+    world = World(tmp_path)
+    world.proxies = defaultdict(lambda: SimpleNamespace(port=0, close=lambda: None))
+    world.stack = SimpleNamespace(processes={}, spawn=spawn, close=lambda: None)
+    world.spawn("bridge")
+    world.spawn("beat", COLUMNLINE_DATA_DIR=str(tmp_path))
+    world.stack.processes.clear()
+    yield SimpleNamespace(world=world, stranger=processes[0], left=processes[1])
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_what_a_process_of_ours_leaves_is_ended_and_no_stranger_that_was_given_its_id(ended):
+    outlived = ended.world.outlived()
+    ended.world.close()
+    assert [process.pid for process in outlived] == [ended.left.pid]
+    assert ended.left.wait(WITHIN) == -signal.SIGKILL
+    assert ended.stranger.poll() is None
 
 
 def test_a_seed_always_gives_the_same_plan():
