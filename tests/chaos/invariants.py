@@ -261,10 +261,12 @@ def nothing_due_is_left_lying(look):
 
 @invariant("I16", "nothing leaks")
 def no_session_is_left_hanging(look):
+    """Neither in a transaction nor in a statement that goes on although whoever sent it is gone."""
     statement = """
         select pid, state, query from pg_stat_activity
         where datname = current_database() and application_name = 'columnline'
-          and state like 'idle in transaction%%' and state_change < clock_timestamp() - interval '5 seconds'
+          and (state = 'active' or state like 'idle in transaction%%')
+          and state_change < clock_timestamp() - interval '5 seconds'
     """
     for row in look(statement, _=0):
         yield f"session {row.pid} is {row.state} after {row.query[:80]!r}"
