@@ -47,7 +47,7 @@ _V2_CLIENT = """
 insert into v2_clients (client_id, client_name, slug, status, production_client_id)
 values (%s, %s, %s, 'active', %s)
 """
-_V1 = """
+V1_OF_A_CLIENT = """
 with batch as (
   insert into batches (client_id, batch_number, status, total_dossiers, completed_dossiers)
   values (%(client)s, %(batch)s, 'complete', %(rows)s, %(rows)s) returning id),
@@ -237,7 +237,7 @@ class World:
             for client_id, uuid in CLIENTS.items():
                 connection.execute(_CLIENT, (uuid, client_id, client_id.lower()))
                 connection.execute(_V2_CLIENT, (client_id, client_id, client_id.lower(), uuid))
-                connection.execute(_V1, {"client": uuid, "batch": V1_BATCH, "rows": V1_ROWS})
+                connection.execute(V1_OF_A_CLIENT, {"client": uuid, "batch": V1_BATCH, "rows": V1_ROWS})
             connection.execute(_CLIENT, (LATE, "Late", "late"))
             connection.execute(_V2_CLIENT, (UNMAPPED, "Late", "not-late-yet", None))
 

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from models.jobs import JobState
-from tests.chaos import callbacks, chains, invariants, shown, watch
+from tests.chaos import callbacks, chains, invariants, promise, shown, watch, world
 from tests.chaos.invariants import LONGEST_DUE
-from tests.chaos.look import violations
+from tests.chaos.look import Look, violations
 from tests.database import mutants
 from tests.database.machine import ago, change, read
 from tests.database.publishing import accept, query, register
@@ -277,3 +277,24 @@ def test_behind_the_fence_the_keys_still_keep_a_run_from_being_doubled(seen, at,
     ZOMBIE(at)
     assert "I3" not in seen()
     assert [row.n for row in query("select count(*) as n from dossiers")] == [1]
+
+
+CHANGES = {
+    "dossiers": "update dossiers set insight = '{}' where company_name = 'V1 company 2'",
+    "contacts": "delete from contacts where id = (select id from contacts limit 1)",
+    "batches": "update batches set completed_dossiers = 0",
+    "clients": "update clients set release_hour = 9",
+}
+
+
+@pytest.mark.parametrize("table", CHANGES)
+def test_whatever_becomes_of_a_row_of_v1_is_seen_but_for_config_that_is_synced(table, database):
+    with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
+        (client,) = connection.execute("select min(id::text)::uuid from clients").fetchone()
+        connection.execute(world.V1_OF_A_CLIENT, {"client": client, "batch": world.V1_BATCH, "rows": 3})
+        before = promise.v1(Look(connection))
+        connection.execute("update clients set icp_config = '{}', updated_at = now()")
+        assert promise.v1(Look(connection)) == before
+        connection.execute(CHANGES[table])
+        changed = promise.v1(Look(connection))
+    assert {name for name in before if changed[name] != before[name]} == {table}
