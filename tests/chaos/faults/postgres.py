@@ -100,7 +100,7 @@ def cut(world, rng, seconds):
     proxy = world.proxies[rng.choice(SIDES)]
     before = proxy.cuts
     for _ in world.every(0.4, seconds):
-        proxy.cut_after(rng.randint(1, 20_000))
+        proxy.cut_after(rng.randint(1, 3000))  # more may not come before the next
     proxy.heal()
     must_hit(proxy.cuts - before)
 
