@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, exists, func, literal_column, null, select
+from sqlalchemy import and_, bindparam, exists, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -45,6 +45,10 @@ class Output:
     step_id: str | None = None
     status: str = "completed"
 
+    def id_in(self, run_id: str) -> str:
+        """The `step_id` that it has in this run."""
+        return self.step_id or f"{run_id}/{self.step_name}"
+
 
 def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
     """Insert the run, or update those of its columns that `fields` names.
@@ -76,32 +80,18 @@ def register_run(session: Session, run_id: str, fields: dict[str, Any]) -> bool:
 
 
 def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> Job | None:
-    """Store completed outputs of a run; the same `step_id` again replaces what it held.
+    """Store completed outputs of a run; the same `step_id` again replaces what that step held.
 
     Returns:
         The run's publish, if it waited for outputs: it is due now, and the caller rings for it.
 
     Raises:
         RunNotFound: the run is not registered.
-        Validation: a `step_id` belongs to another run.
+        Validation: a `step_id` holds an output of another run or step, or comes twice with different ones.
     """
     if not session.scalar(select(exists().where(V2Run.run_id == run_id))):
         raise run_not_found(run_id)
-    rows = {
-        output.step_id or f"{run_id}/{output.step_name}": output
-        for output in outputs  # of two with one id, the later replaces the earlier
-    }
-    strangers = session.execute(
-        select(V2PipelineLog.step_id, V2PipelineLog.run_id).where(
-            V2PipelineLog.step_id.in_(rows), V2PipelineLog.run_id.is_distinct_from(run_id)
-        )
-    ).all()
-    if strangers:
-        raise Validation(
-            f"step_id {strangers[0].step_id!r} belongs to run {strangers[0].run_id!r}. Step ids are unique over "
-            "all runs: begin them with the run id.",
-            field="step_id",
-        )
+    rows = _by_step_id(run_id, outputs)
     statement = insert(V2PipelineLog).values(
         [
             {
@@ -115,13 +105,16 @@ def store_outputs(session: Session, run_id: str, outputs: Sequence[Output]) -> J
             for step_id, output in sorted(rows.items())  # in one order, or two requests could lock each other out
         ]
     )
-    replaced = ("step_name", "status", "output", "completed_at")
-    session.execute(
+    same, replaced = ("run_id", "step_name"), ("status", "output", "completed_at")
+    stored = session.scalars(
         statement.on_conflict_do_update(
             index_elements=[V2PipelineLog.step_id],
             set_={name: statement.excluded[name] for name in replaced} | {"error_message": null()},
-        )
-    )
+            where=and_(*(getattr(V2PipelineLog, name) == statement.excluded[name] for name in same)),
+        ).returning(V2PipelineLog.step_id)
+    ).all()
+    if len(stored) < len(rows):
+        raise _taken(session, run_id, {step_id: rows[step_id] for step_id in rows.keys() - set(stored)})
     return jobs.wake(session, JobKind.PUBLISH, run_id)
 
 
@@ -217,6 +210,47 @@ def run_not_found(run_id: str) -> RunNotFound:
     """The error for a run id that is not in `v2_runs`."""
     return RunNotFound(
         f"There is no run {run_id!r}. Register it first: PUT /columnline/runs/{{run_id}}.", field="run_id"
+    )
+
+
+def _by_step_id(run_id: str, outputs: Sequence[Output]) -> dict[str, Output]:
+    """The outputs by their ids; what came twice is there once.
+
+    Raises:
+        Validation: one id came with several outputs: all but one would be lost.
+    """
+    rows: dict[str, Output] = {}
+    shared = {}
+    for output in outputs:
+        step_id = output.id_in(run_id)
+        if rows.setdefault(step_id, output) != output:
+            shared[step_id] = "comes with several outputs, and can hold one"
+    if shared:
+        raise _refused(run_id, rows, shared)
+    return rows
+
+
+def _taken(session: Session, run_id: str, rows: dict[str, Output]) -> Validation:
+    """The error for ids that hold an output of another run or step."""
+    held = select(V2PipelineLog.step_id, V2PipelineLog.run_id, V2PipelineLog.step_name)
+    found = session.execute(held.where(V2PipelineLog.step_id.in_(rows)).order_by(V2PipelineLog.step_id))
+    return _refused(run_id, rows, {row.step_id: f"holds {row.step_name!r} of run {row.run_id!r}" for row in found})
+
+
+def _refused(run_id: str, rows: dict[str, Output], why: dict[str, str]) -> Validation:
+    """The error for ids that cannot hold what was sent, each with its reason."""
+    findings = tuple(
+        {"step": rows[step_id].step_name, "field": "step_id", "found": step_id, "detail": f"{step_id!r} {reason}"}
+        for step_id, reason in why.items()
+    )
+    step_name, more = findings[0]["step"], f" (and {len(why) - 1} more, see `errors`)" if len(why) > 1 else ""
+    return Validation(
+        f"{step_name}: step_id {findings[0]['detail']}{more}. Nothing was stored. Give each output its own: "
+        f"the run id, the step's name, and for a step that occurs several times a number, as in "
+        f"{run_id}/{step_name}/1.",
+        step=step_name,
+        field="step_id",
+        findings=findings,
     )
 
 

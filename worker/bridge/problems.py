@@ -76,7 +76,7 @@ class Problem(BaseModel):
 
 def problem(error: ColumnlineError) -> Problem:
     """The body that tells of this error."""
-    errors = [FieldProblem(**finding) for finding in error.findings]
+    errors = [FieldProblem(**finding) for finding in error.findings[:MAX_FINDINGS]]
     if not errors and error.field is not None:
         errors = [FieldProblem(field=error.field, detail=error.detail)]
     return Problem(

@@ -24,6 +24,7 @@ router = APIRouter(prefix="/columnline/runs", tags=["runs"], responses=documente
 
 MAX_OUTPUTS = 500
 MAX_CONTACTS = 10_000
+STEP_ID = "for steps that occur several times; unique over all runs and steps, as in `RUN_1/10A_COPY/2`"
 
 
 class RunFields(BaseModel):
@@ -48,7 +49,7 @@ class OneOutput(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     step_name: Name = Field(description="the step's name, as in the pipeline", examples=["10_WRITER_INTRO"])
-    step_id: OptionalName = Field(default=None, description="for steps that occur several times")
+    step_id: OptionalName = Field(default=None, description=STEP_ID)
     output: Any = Field(description="whatever the provider returned, unchanged")
 
 
@@ -60,7 +61,7 @@ class ManyOutputs(BaseModel):
     outputs: list[OneOutput] = Field(
         min_length=1,
         max_length=MAX_OUTPUTS,
-        description="stored all or none; of two with one id, the later counts",
+        description="stored all or none; what comes twice under one id must be the same",
     )
 
 
@@ -151,7 +152,7 @@ def store_output(
     step_name: StepName,
     output: Json,
     request: Request,
-    step_id: Annotated[OptionalName, Query(description="for steps that occur several times")] = None,
+    step_id: Annotated[OptionalName, Query(description=STEP_ID)] = None,
 ) -> OutputsAnswer:
     """Store one raw writer output: the body is what the provider returned. The same `step_id` again replaces it.
 
@@ -206,7 +207,11 @@ def _store(run_id: str, outputs: Sequence[inbox.Output], request: Request) -> Ou
     if woken is not None:
         bell(request).ring([woken])
     return OutputsAnswer(
-        ok=True, run_id=run_id, stored=len(cleaned), woke_job=woken is not None, warnings=warnings
+        ok=True,
+        run_id=run_id,
+        stored=len({output.id_in(run_id) for output in cleaned}),
+        woke_job=woken is not None,
+        warnings=warnings,
     )
 
 

@@ -142,25 +142,50 @@ def test_numbers_and_switches_come_as_text(bridge, run_id):
     assert payload(answer)["republish"] is True
 
 
-def test_of_two_outputs_with_one_id_the_later_counts(bridge, run_id):
-    outputs = [{"step_name": "A", "step_id": f"{run_id}/x", "output": number} for number in (1, 2)]
-    answer = bridge.http.post(f"/columnline/runs/{run_id}/outputs", json={"outputs": outputs})
-    assert answer.status_code == 200
-    bridge.http.put(f"/columnline/runs/{run_id}/outputs/B", params={"step_id": f"{run_id}/y"}, json=3)
-    bridge.http.put(f"/columnline/runs/{run_id}/outputs/B", params={"step_id": f"{run_id}/y"}, json=4)
+def stored(run_id):
     with db.transaction() as session:
-        found = session.execute(
-            select(V2PipelineLog.step_id, V2PipelineLog.output)
-            .where(V2PipelineLog.run_id == run_id)
-            .order_by(V2PipelineLog.step_id)
-        ).all()
-    assert found == [(f"{run_id}/x", 2), (f"{run_id}/y", 4)]
+        steps = select(V2PipelineLog.step_id, V2PipelineLog.step_name, V2PipelineLog.output)
+        found = session.execute(steps.where(V2PipelineLog.run_id == run_id).order_by(V2PipelineLog.step_id))
+        return [tuple(row) for row in found]
+
+
+def test_an_output_that_comes_twice_is_one_and_sent_anew_it_replaces(bridge, run_id):
+    outputs = [{"step_name": "A", "step_id": f"{run_id}/x", "output": 1}] * 2
+    answer = bridge.http.post(f"/columnline/runs/{run_id}/outputs", json={"outputs": outputs})
+    assert (answer.status_code, answer.json()["stored"]) == (200, 1)
+    for output in (2, 3):
+        bridge.http.put(f"/columnline/runs/{run_id}/outputs/A", params={"step_id": f"{run_id}/x"}, json=output)
+    assert stored(run_id) == [(f"{run_id}/x", "A", 3)]
+
+
+def test_outputs_of_one_request_that_would_overwrite_each_other_are_refused_with_their_names(bridge, run_id):
+    names = ["10_WRITER_INTRO", *["6_ENRICH_CONTACT_INDIVIDUAL"] * 3, *["10A_COPY"] * 2]
+    outputs = [{"step_name": name, "output": number} for number, name in enumerate(names)]
+    problem = refusal(bridge.http.post(f"/columnline/runs/{run_id}/outputs", json={"outputs": outputs}), 422)
+    assert [(found["step"], found["field"]) for found in problem["errors"]] == [
+        ("6_ENRICH_CONTACT_INDIVIDUAL", "step_id"),
+        ("10A_COPY", "step_id"),
+    ]
+    assert f"as in {run_id}/6_ENRICH_CONTACT_INDIVIDUAL/1" in problem["detail"]
+    assert stored(run_id) == []
+
+
+def test_a_step_id_that_holds_another_step_is_refused_and_keeps_what_it_holds(bridge, run_id):
+    mine, query = f"/columnline/runs/{run_id}/outputs", {"step_id": f"{run_id}-1"}
+    bridge.http.put(f"{mine}/6_ENRICH_CONTACT_INDIVIDUAL", params=query, json=1).raise_for_status()
+    problem = refusal(bridge.http.put(f"{mine}/10A_COPY", params=query, json=2), 422)
+    assert (problem["code"], problem["errors"][0]["field"]) == ("validation", "step_id")
+    assert f"'{run_id}-1' holds '6_ENRICH_CONTACT_INDIVIDUAL' of run '{run_id}'" in problem["detail"]
+    assert f"as in {run_id}/10A_COPY/1" in problem["detail"]
+    assert stored(run_id) == [(f"{run_id}-1", "6_ENRICH_CONTACT_INDIVIDUAL", 1)]
 
 
 def test_a_step_id_of_another_run_is_refused(bridge, run_id):
     bridge.http.put(f"/columnline/runs/{RUN}/outputs/A", params={"step_id": "theirs"}, json=1).raise_for_status()
     answer = bridge.http.put(f"/columnline/runs/{run_id}/outputs/A", params={"step_id": "theirs"}, json=2)
-    assert refusal(answer, 422)["errors"][0]["field"] == "step_id"
+    problem = refusal(answer, 422)
+    assert problem["errors"][0]["field"] == "step_id"
+    assert f"holds 'A' of run '{RUN}'" in problem["detail"]
 
 
 def test_a_client_that_is_not_there_is_refused(bridge, run_id):
