@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import anyio.to_thread
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 from worker import VERSION, logs, page, telemetry
 from worker.bridge import (
@@ -31,7 +31,6 @@ from worker.bridge import (
     reruns,
     runs,
 )
-from worker.bridge.body import named_once
 from worker.bridge.context import MAX_WAITERS, THREADS
 from worker.bridge.gate import Gate
 from worker.bridge.rates import Rates
@@ -130,7 +129,7 @@ def create_app() -> FastAPI:
         reruns.router,
         metrics.router,
     ):
-        app.include_router(router, dependencies=[Depends(named_once)])
+        app.include_router(router)
     app.include_router(health.router)
     page.install(app)
     openapi.describe(app, BODIES)

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from models.jobs import Scope
 from worker import db, keys
+from worker.bridge.body import query_understood
 from worker.bridge.rates import SIGNED, rates
 from worker.bridge.signatures import Signed
 from worker.errors import Unauthorized
@@ -21,9 +22,10 @@ def needs(scope: Scope) -> Any:
 
     The OpenAPI document names the scope.
 
-    Raises (when called): Unauthorized, Forbidden; RateLimited, before the database is asked.
+    Raises (when called): Unauthorized, Forbidden; RateLimited, before the database is asked; Validation, where
+    the query is not understood, of which strangers learn nothing.
     """
-    return Security(_check, scopes=[scope.value])
+    return Security(_understood, scopes=[scope.value])
 
 
 def _check(
@@ -47,3 +49,9 @@ def _check(
         raise
     limits.known(mark)
     return f"key {name}"
+
+
+async def _understood(
+    caller: Annotated[str, Security(_check)], _query: Annotated[None, Depends(query_understood)]
+) -> str:
+    return caller

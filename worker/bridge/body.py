@@ -160,30 +160,32 @@ def doubled_keys(value: Any) -> Iterator[str]:
         yield from doubled_keys(child)
 
 
-async def named_once(request: Request) -> None:
-    """Refuse a query in which a name comes twice: it could mean two things, and one of them would be ignored."""
+async def query_understood(request: Request) -> None:
+    """Refuse a query with a name that the call does not know, or that comes twice: it would be ignored.
+
+    What the caller wanted with it, such as a step of its own for an output, would then not be done.
+    """
+    operation = request.app.openapi()["paths"][request.scope["route"].path_format][request.method.lower()]
+    known = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
     seen: set[str] = set()
     for name, _ in request.query_params.multi_items():
+        shown = legible(name)
+        if name not in known:
+            takes = ", ".join(f"`{one}`" for one in known) or "nothing"
+            raise Validation(f"`{shown}` is in the query, where this call takes {takes}. See /docs.", field=shown)
         if name in seen:
-            raise Validation(f"`{legible(name)}` comes twice in the query. Send it once.", field=legible(name))
+            raise Validation(f"`{shown}` comes twice in the query. Send it once.", field=shown)
         seen.add(name)
 
 
-def body_of(model: type[Model], *, with_query: bool = False) -> Reader[Model]:
+def body_of(model: type[Model]) -> Reader[Model]:
     """A dependency that reads the body into `model`; no body, or null, counts as an empty object.
-
-    A call that takes no query refuses one: an option there would be ignored, and what it was to prevent be done.
 
     A key that comes twice is refused in what we read ourselves: it could mean two things. What is stored as it
     came may hold one.
     """
 
     async def read(request: Request) -> Model:
-        if request.query_params and not with_query:
-            name = legible(next(iter(request.query_params)))
-            raise Validation(
-                f"`{name}` is in the query, where this call takes nothing. Send it in the body.", field=name
-            )
         raw = await read_raw(request)
         return await run_in_threadpool(_fill, model, raw) if raw.strip() else _fill(model, raw)
 

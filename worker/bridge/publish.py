@@ -111,7 +111,7 @@ class PublishAnswers(BaseModel):
 
 
 InQuery = Annotated[PublishOptions, Query()]
-InBody = Annotated[PublishOptions, Depends(body_of(PublishOptions, with_query=True))]
+InBody = Annotated[PublishOptions, Depends(body_of(PublishOptions))]
 EXAMPLES = {
     "at once": {},
     "in the next drip slot": {"release_date": "drip"},
