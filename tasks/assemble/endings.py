@@ -1,6 +1,7 @@
 """Whether a dossier can be made of what is there; if not, the error that says what to do."""
 
 from typing import Any, Never
+from urllib.parse import quote
 
 from models.clean import index_of
 from models.values import RunInput
@@ -58,9 +59,11 @@ def _refuse(findings: list[dict[str, Any]]) -> Never:
 
 def _wait(run: RunInput, findings: list[dict[str, Any]]) -> Never:
     told = ", ".join(f"{each['step']} ({each['found']})" for each in findings)
+    one_each = any(each["step"] == INDIVIDUAL for each in findings)
     raise OutputsMissing(
         f"Run {run.run_id!r} is not complete: {told}. Send what is missing to "
-        f"PUT /columnline/runs/{run.run_id}/outputs/{{step_name}}, or let the scenario finish.",
+        f"PUT /columnline/runs/{quote(run.run_id, safe='')}/outputs/{{step_name}}"
+        f"{f', each {INDIVIDUAL} with a ?step_id= of its own' if one_each else ''}, or let the scenario finish.",
         step=findings[0]["step"],
         findings=tuple(findings),
     )

@@ -83,6 +83,13 @@ def test_the_state_of_enrichment_is_told():
     assert error.findings[0]["found"] == "0 of 1, running"
 
 
+def test_what_is_said_about_missing_outputs_can_be_followed():
+    one_of_two = {"6_ENRICH_CONTACT_INDIVIDUAL": ({"contact_index": 0, "phone": "1"},)}
+    assert "6_ENRICH_CONTACT_INDIVIDUAL with a ?step_id=" in awaited(one_of_two, expected_contacts=2).detail
+    detail = awaited(without=("10_WRITER_INTRO",), run_id="a b/c?").detail
+    assert "PUT /columnline/runs/a%20b%2Fc%3F/outputs/{step_name}, or" in detail
+
+
 @pytest.mark.parametrize("name", CONTENTS)
 @pytest.mark.parametrize("output", [PROSE, None, {}, {"error": "rate limit"}, 7, {"result": None}])
 def test_a_required_output_that_cannot_be_used_is_refused(name, output):
