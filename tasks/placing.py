@@ -24,12 +24,16 @@ NO_DOMAIN = Notice(
     "No older dossier of this company was looked for: the run gives no domain to know it by.",
     field="company_domain",
 )
-
-
 KEPT = Notice(
     "supersede_kept",
     "The dossier was replaced or archived before, so no older one was looked for: it replaces none, as it did.",
     field="supersede",
+)
+ARCHIVED = Notice(
+    "dossier_archived",
+    "The dossier stays archived: this changed what is in it, not who sees it. To have another for its readers, "
+    "publish under a new run id.",
+    field="status",
 )
 
 
@@ -78,6 +82,8 @@ def placing(
     behind: tuple[Link, ...] = ()
     if relinks and (order.names_an_older or run.rerun_of is not None):  # the newest of a company is never a gap
         behind = gaps.closed(session, newer, older, newest, lock=lock)
+    if run.before is not None and run.before.status == DossierStatus.ARCHIVED:
+        notices += (ARCHIVED,)
     return Placing(where, relinks, older, behind, _list(session, config, run, order), notices)
 
 
@@ -95,7 +101,7 @@ def _place(session: Session, run: LoadedRun, order: PublishOrder) -> Place | Non
     if before.status != DossierStatus.READY:
         raise DossierNotReady(
             f"Dossier {run.input.dossier_id} is {before.status}, so it has no release. Republish without "
-            "`release_date`.",
+            "`release_date`, or publish under a new run id.",
             field="release_date",
         )
     return slots.place(session, run.clock, asked, run.now, but=run.input.dossier_id)

@@ -166,6 +166,7 @@ def test_what_is_not_ready_is_refused_and_nothing_changes(action, status):
         by_hand(action, "R1")
     assert (refused.value.code, refused.value.field) == ("dossier_not_ready", "status")
     assert f"is {status}" in refused.value.detail
+    assert ("under a new run id" in refused.value.detail) is (status == "archived")
     assert everything() == before
 
 

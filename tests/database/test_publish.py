@@ -197,7 +197,9 @@ def test_a_republish_replaces_content_and_contacts_and_keeps_ids_release_and_bat
     before, people = dossier(run_id), contacts(run_id)
     execute("update dossiers set company_name = 'Changed by hand', status = 'archived'")
     execute("update contacts set title = 'Changed by hand'")
-    publish(run_id, republish=True)
+    (warning,) = publish(run_id, republish=True).warnings
+    assert warning["code"] == "dossier_archived"
+    assert "new run id" in warning["detail"]
     after = dossier(run_id)
     assert after.company_name == before.company_name
     assert after.status == "archived"

@@ -111,7 +111,7 @@ def test_what_a_republish_failed_with_is_not_asked_again_since_the_dossier_is_th
     execute("update dossiers set status = 'archived' where run_id = 'RUN'")
     list(drain())
     assert job_of("RUN").error["code"] == "dossier_not_ready"
-    assert "Republish without `release_date`" in job_of("RUN").error["detail"]
+    assert "Republish without `release_date`, or publish under a new run id" in job_of("RUN").error["detail"]
     assert publish("RUN", republish=True).state == JobState.DONE
     assert (dossier("RUN").release_date, lists_of("RUN")) == (SOON, ["Inbox"])
 

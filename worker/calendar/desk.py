@@ -156,7 +156,7 @@ def _must_be_ready(row: Mapping[str, Any]) -> None:
 def _not_ready(row: Mapping[str, Any]) -> DossierNotReady:
     advice = {
         DossierStatus.ERROR: f"Cure the cause, then retry: columnline retry {row['run_id'] or 'JOB_ID'}.",
-        DossierStatus.ARCHIVED: "It was put away by hand. Publish its run again to have another.",
+        DossierStatus.ARCHIVED: "It was put away by hand. To have another, publish under a new run id.",
         DossierStatus.SUPERSEDED: "A newer dossier has replaced it. Look at that one.",
     }
     return DossierNotReady(
