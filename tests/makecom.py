@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 TOKEN = "make-token"
 SCENARIO = 4711
-SECRET = "whsec_Y29sdW1ubGluZS10ZXN0cy1zZWNyZXQ="
+SECRET = "whsec_Y29sdW1ubGluZS10ZXN0cy1zZWNyZXQtdGhhdC1zaWducw=="
 PATIENCE = 60
 RUN = f"/api/v2/scenarios/{SCENARIO}/run"
 CALLBACK = "/callback"

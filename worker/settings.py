@@ -17,8 +17,8 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, Validation
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from worker import hook_settings
 from worker.choices import BatchStrategy, ClientMapping, ConfigOwner, MakeMode, SupersedePolicy
 
 PREFIX = "COLUMNLINE_"
@@ -138,10 +138,10 @@ class Settings(BaseSettings):
         description="hosts callbacks may go to, by commas; a private address only where it is named literally",
     )
     callback_secret: SecretStr | None = Field(
-        default=None, description="`whsec_…`: signs callbacks, by Standard Webhooks"
+        default=None, description="`whsec_` and base64 of 24 bytes or more: signs callbacks, by Standard Webhooks"
     )
     webhook_secrets: SecretStr | None = Field(
-        default=None, description="`whsec_…`, by commas: a request signed with one needs no key"
+        default=None, description="the same, by commas: a request signed with one needs no key"
     )
     public_url: str | None = Field(
         default=None,
@@ -213,15 +213,12 @@ class Settings(BaseSettings):
     @field_validator("callback_secret", "webhook_secrets")
     @classmethod
     def _secrets(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is None:
-            return None
-        found = [part.strip() for part in secret.get_secret_value().split(",")]
-        for part in found:
-            try:
-                Webhook(part)
-            except (ValueError, EmptyWebhookSecretError):
-                raise ValueError("must be whsec_ and base64; several are divided by commas") from None
-        return SecretStr(",".join(found))
+        return secret and SecretStr(hook_settings.signing_secrets(secret.get_secret_value()))
+
+    @field_validator("callback_hosts")
+    @classmethod
+    def _hosts(cls, hosts: str) -> str:
+        return hook_settings.host_patterns(hosts)
 
     @field_validator("backoff_cap")
     @classmethod

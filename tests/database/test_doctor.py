@@ -116,7 +116,7 @@ def test_what_is_wrong_is_found_with_what_to_type(name):
 
 def test_callbacks_that_do_not_name_the_bridges_address_are_found(setting):
     execute(SPOILT["callbacks"][1])
-    setting(callback_secret="whsec_c2VjcmV0")
+    setting(callback_secret="whsec_YSBzZWNyZXQgb2YgdGhlIGRvY3RvcidzIHRlc3Rz")
     cure = "Set COLUMNLINE_PUBLIC_URL"
     assert look("callbacks") == [("warning", f"Callbacks are sent whose status_url names no host. {cure}")]
     setting(public_url="https://bridge.example")

@@ -27,7 +27,7 @@ from worker.cli.imports import import_clients, read
 SAID = "hush"  # in every secret, so that one search finds them all
 PASSWORDS = {name: f"{SAID}-{name}-Zq7" for name in ("database", "broker", "flower", "webhook", "token", "dsn")}
 CALLBACK = "https://127.0.0.1:1/taken-by-nobody"
-SIGNING = {name: base64.b64encode(f"{SAID} {name} signing secret".encode()).decode() for name in ("out", "in")}
+SIGNING = {name: base64.b64encode(f"{SAID} {name} secret that signs".encode()).decode() for name in ("out", "in")}
 
 
 class Told:

@@ -1,4 +1,5 @@
 import os
+from base64 import b64encode
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from worker.settings import SECRET as NEVER_REPEATED
 from worker.settings import Settings, SettingsError, env_name, settings
 
 SECRET = "p4ssw0rd"
+KEY = f"whsec_{b64encode(b'24 bytes, and not a few.').decode()}"
 LIMITS = ["lock_timeout", "statement_timeout", "task_soft_limit", "task_time_limit", "lease", "visibility_timeout"]
 
 
@@ -200,6 +202,47 @@ def test_a_hook_that_is_no_web_address_is_refused_and_not_repeated(complaints, w
     assert complaints(COLUMNLINE_MAKE_WEBHOOK_URL=wrong) == [
         "COLUMNLINE_MAKE_WEBHOOK_URL: must be an address that begins with https:// or http://"
     ]
+
+
+@pytest.mark.parametrize("name", ["COLUMNLINE_CALLBACK_SECRET", "COLUMNLINE_WEBHOOK_SECRETS"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "abc",
+        KEY.removeprefix("whsec_"),
+        KEY.upper(),
+        f"whsec_{b64encode(b'23 bytes are not enough').decode()}",
+        f"{KEY[:-8]}!{KEY[-8:]}",
+        f"{KEY},abc",
+        f"{KEY},",
+    ],
+)
+def test_a_signing_secret_that_can_be_guessed_is_refused_with_how_to_make_one_and_not_repeated(
+    complaints, name, wrong
+):
+    (line,) = complaints(**{name: wrong})
+    assert line.startswith(f"{name}: must be whsec_ and base64 of 24 bytes or more")
+    assert "openssl rand -base64 32" in line
+    assert not any(part and part in line for part in wrong.split(","))
+
+
+def test_several_signing_secrets_are_divided_by_commas(reading):
+    assert (
+        reading(COLUMNLINE_WEBHOOK_SECRETS=f" {KEY} , {KEY}").webhook_secrets.get_secret_value() == f"{KEY},{KEY}"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", ["https://hook.make.com/x", "hook.make.com/x", "h.com:443", "[::1]", "a..b", "a b"]
+)
+def test_what_can_be_no_host_of_a_callback_is_refused(complaints, wrong):
+    (line,) = complaints(COLUMNLINE_CALLBACK_HOSTS=f"*.make.com,{wrong}")
+    assert line.startswith(f"COLUMNLINE_CALLBACK_HOSTS: {wrong!r} is no host")
+
+
+def test_hosts_of_callbacks_are_names_patterns_and_addresses_or_none(reading):
+    for hosts in ("", "*", "*.make.com, HOOKS.example,", "127.0.0.1,fd00::1,::1", "hook_*.eu-1.make.com"):
+        assert reading(COLUMNLINE_CALLBACK_HOSTS=hosts).callback_hosts == hosts
 
 
 @pytest.mark.parametrize(

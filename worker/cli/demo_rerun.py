@@ -25,7 +25,7 @@ _SETTINGS = {
     "make_scenario_id": "4711",
     "callback_hosts": "127.0.0.1",
 }
-_SECRET = "whsec_Y29sdW1ubGluZS1kZW1vLXNlY3JldA=="  # noqa: S105 - signs the demo's own callback, and nothing else
+_SECRET = "whsec_Y29sdW1ubGluZS1kZW1vLXNlY3JldC10aGF0LXNpZ25z"  # noqa: S105 - signs the demo's own callback, and nothing else
 _PATIENCE = 25.0
 _LOOK = 0.1
 
