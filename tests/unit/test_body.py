@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
-from worker.bridge.body import MAX_DEPTH, Doubled, body_of, doubled_keys, parse
-from worker.errors import InvalidJson
+from worker.bridge.body import MAX_DEPTH, Doubled, body_of, doubled_keys, parse, read_raw
+from worker.errors import InvalidJson, PayloadTooLarge
 
 NO_JSON = {
     "a form": b"release_date=2026-01-20&wait=5",
@@ -137,3 +138,30 @@ def test_a_body_is_read_and_checked_in_a_thread_so_that_a_large_one_holds_up_nob
     request = SimpleNamespace(query_params={}, state=SimpleNamespace(raw=b'{"a": 1}'))
     assert anyio.run(body_of(Body), request).a == 1
     assert where != [threading.main_thread()]
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent", "read"),
+    [
+        ({"content-length": "12"}, 12, 12),
+        ({}, 12, 12),
+        ({}, 1000, 10 + 100 + 1),  # the limit, and as much again as it is heard out for
+        ({"content-length": "1000"}, 1000, 100),
+        ({"content-length": "12", "expect": "100-continue"}, 12, 0),
+    ],
+)
+def test_a_sender_of_too_much_is_heard_out_within_bounds_so_that_it_gets_its_answer(
+    monkeypatch, headers, sent, read
+):
+    monkeypatch.setattr("worker.bridge.body.HEARD_OUT", 100)
+    received = []
+
+    async def receive():
+        received.append(b"x")
+        return {"type": "http.request", "body": b"x", "more_body": len(received) < sent}
+
+    raw_headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "headers": raw_headers}, receive)
+    with pytest.raises(PayloadTooLarge):
+        anyio.run(read_raw, request, 10)
+    assert len(received) == read

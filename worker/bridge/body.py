@@ -4,7 +4,7 @@ Read in a dependency after the key was checked: a stranger's body is not looked 
 """
 
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -20,6 +20,9 @@ BODY_LIMIT = 5_000_000
 
 BODY_TIME = 60.0
 """Seconds in which a body must have arrived."""
+
+HEARD_OUT, HEARD_OUT_TIME, HEARD_OUT_PAUSE = 20_000_000, 10.0, 1.0
+"""Bytes and seconds for which a sender of too large a body is heard out before it is told so, unless it pauses."""
 
 MAX_DEPTH = 100
 _AROUND = 30
@@ -40,7 +43,7 @@ async def read_json(request: Request) -> Any:
 
     Raises:
         InvalidJson: it is empty, not JSON, not UTF-8, or nested too deep.
-        PayloadTooLarge: it is over the limit; it is not read further.
+        PayloadTooLarge: it is over the limit; what comes after is not kept.
         UnsupportedEncoding: it is compressed.
         Unavailable: it did not arrive in time.
     """
@@ -68,25 +71,36 @@ async def read_raw(request: Request, limit: int | None = None, seconds: float | 
     if encodings.strip().lower() not in {"", "identity"}:
         raise UnsupportedEncoding(f"The body has Content-Encoding {encodings[:_AROUND]!r}. Send it uncompressed.")
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and len(announced) < _AROUND and int(announced) > limit:
-        raise _too_large(limit)
-    raw = bytearray()
+    chunks, raw = request.stream(), bytearray()
+    is_too_large = announced.isdecimal() and len(announced) < _AROUND and int(announced) > limit
     try:
         with anyio.fail_after(seconds):
-            async for chunk in request.stream():
+            while not is_too_large and (chunk := await anext(chunks, None)) is not None:
                 raw += chunk
-                if len(raw) > limit:
-                    raise _too_large(limit)
+                is_too_large = len(raw) > limit
     except TimeoutError:
         raise Unavailable(f"The body did not arrive within {seconds:g} s. Send it again.") from None
+    if is_too_large:
+        if "expect" not in request.headers:  # who waits for leave to send has sent nothing
+            await _hear_out(chunks)
+        raise PayloadTooLarge(
+            f"The body is over {limit:,} bytes. Send the outputs in several requests, each with a few."
+        )
     request.state.raw = bytes(raw)
     return bytes(raw)
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(
-        f"The body is over {limit:,} bytes. Send the outputs in several requests, each with a few."
-    )
+async def _hear_out(chunks: AsyncIterator[bytes]) -> None:
+    """Let pass what is still sent, within bounds: to close on unread bytes resets the connection, answer lost."""
+    left = HEARD_OUT
+    with anyio.move_on_after(HEARD_OUT_TIME):
+        while left > 0:
+            chunk = None
+            with anyio.move_on_after(HEARD_OUT_PAUSE):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            left -= len(chunk)
 
 
 def parse(raw: bytes) -> Any:
