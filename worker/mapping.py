@@ -85,8 +85,7 @@ def map_client(
     """
     if sum((production_client_id is not None, slug is not None, create)) != 1:
         raise WrongUsage(
-            "Say which production client is meant in one way: its id, its slug (--slug), or that one is to be "
-            "made (--create).",
+            "Say which production client is meant in one way: its id, its `slug`, or `create` to have one made.",
             field="production_client_id",
         )
     v2 = session.execute(
@@ -270,7 +269,7 @@ def _make(session: Session, name: str, slug: str | None) -> UUID:
     made = session.scalar(statement)
     if made is None:
         raise Validation(
-            f"The app has a client with the slug {slug!r} already. Map to that one: --slug {slug}.", field="slug"
+            f"The app has a client with the slug {slug!r} already. Map to that one, by its slug.", field="slug"
         )
     return made
 

@@ -278,7 +278,7 @@ def test_a_mapping_that_will_not_do_is_refused_and_changes_nothing(name):
 
 def test_no_client_is_made_whose_slug_another_has():
     before = everything()
-    with pytest.raises(Validation, match="--slug lakeshore-interiors"):
+    with pytest.raises(Validation, match="'lakeshore-interiors' already"):
         lead("CLT_LAKESHORE_001", create=True)
     assert everything() == before
 

@@ -28,6 +28,20 @@ RETRY_AFTER = "10"
 MAX_FINDINGS = 20
 SHOWN = 80
 _EXACT = 2**53
+_A_MOMENT = ": send a moment with an offset, such as 2026-01-20T00:00:00Z"
+_A_DAY = ": send a day, such as 2026-01-20"
+_ADVICE = {
+    "string_type": ": send it as text, in quotes",
+    "timezone_aware": _A_MOMENT,
+    "datetime_type": _A_MOMENT,
+    "datetime_parsing": _A_MOMENT,
+    "datetime_from_date_parsing": _A_MOMENT,
+    "date_type": _A_DAY,
+    "date_parsing": _A_DAY,
+    "date_from_datetime_parsing": _A_DAY,
+    "date_from_datetime_inexact": _A_DAY,
+}
+"""What to send, where pydantic, by its type of error, only says what is wrong."""
 
 
 class UnsupportedEncoding(Permanent):
@@ -114,7 +128,7 @@ def validation(errors: Sequence[Any]) -> ColumnlineError:
             "step": None,
             "field": _field(error["loc"]),
             "found": legible(error.get("input")),
-            "detail": error["msg"].removeprefix("Value error, "),
+            "detail": error["msg"].removeprefix("Value error, ") + _ADVICE.get(error["type"], ""),
         }
         for error in errors[:MAX_FINDINGS]
     )

@@ -130,6 +130,31 @@ def test_a_date_that_is_none_is_refused_with_what_to_send(bridge, place, sent):
         assert "2026-01-20" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "options", "what"),
+    [
+        (
+            "GET",
+            "jobs",
+            {"params": {"since": "2026-11-29"}},
+            "a moment with an offset, such as 2026-01-20T00:00:00Z",
+        ),
+        (
+            "GET",
+            "stats",
+            {"params": {"until": "tomorrow"}},
+            "a moment with an offset, such as 2026-01-20T00:00:00Z",
+        ),
+        ("GET", "dossiers", {"params": {"batch_date": "29.11.2026"}}, "a day, such as 2026-01-20"),
+        ("PUT", f"runs/{RUN}", {"json": {"batch_number": 17}}, "it as text, in quotes"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused_with_what_to_send(bridge, method, path, options, what):
+    problem = refusal(bridge.http.request(method, f"/columnline/{path}", **options), 422)
+    assert f": send {what}" in problem["detail"]
+    assert f": send {what}" in problem["errors"][0]["detail"]
+
+
 def test_an_offset_whose_plus_a_query_made_a_space_is_refused(bridge):
     answer = bridge.http.post(f"/columnline/publish/{RUN}?release_date=2026-01-20T00:00:00+02:00")
     assert refusal(answer, 422)["code"] == "release_date_invalid"
