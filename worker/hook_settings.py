@@ -8,7 +8,7 @@ _PREFIX = "whsec_"
 _FEWEST = 24
 """Bytes of a key, by Standard Webhooks. Whoever guesses one calls the bridge without an API key."""
 
-_NAMES = re.compile(r"[a-z0-9_*-]+(\.[a-z0-9_*-]+)*", re.ASCII | re.IGNORECASE)
+_NAMES = re.compile(r"[a-z0-9_*?-]+(\.[a-z0-9_*?-]+)*", re.ASCII | re.IGNORECASE)
 
 
 def signing_secrets(text: str) -> str:

@@ -241,7 +241,14 @@ def test_what_can_be_no_host_of_a_callback_is_refused(complaints, wrong):
 
 
 def test_hosts_of_callbacks_are_names_patterns_and_addresses_or_none(reading):
-    for hosts in ("", "*", "*.make.com, HOOKS.example,", "127.0.0.1,fd00::1,::1", "hook_*.eu-1.make.com"):
+    for hosts in (
+        "",
+        "*",
+        "*.make.com, HOOKS.example,",
+        "127.0.0.1,fd00::1,::1",
+        "hook_*.eu-1.make.com",
+        "hook?.make.com",
+    ):
         assert reading(COLUMNLINE_CALLBACK_HOSTS=hosts).callback_hosts == hosts
 
 

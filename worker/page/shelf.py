@@ -55,7 +55,7 @@ def list_dossiers(
     batch_date: Annotated[OptionalDay, Query()] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Dossiers of V1 and V2, newest first. A choice that is none counts as all."""
+    """Dossiers of V1 and V2, newest first. A word that is no choice counts as all; an id or a day must be one."""
     wanted = DossierFilter(
         status=DossierStatus(status) if status in list(DossierStatus) else None,
         pipeline_version=version if version in {"v1", "v2"} else None,
