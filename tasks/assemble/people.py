@@ -4,7 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from tasks.assemble.nicknames import are_one
+from models.clean import index_of
+from tasks.assemble.nicknames import are_one, sounded
 
 
 def _set(words: str) -> frozenset[str]:
@@ -61,6 +62,15 @@ _MAILBOXES = _set(
     " team tenders"
 )
 """Words of a shared mailbox. None of them is a name."""
+
+_NO_NAME = _MAILBOXES | _set(
+    "assistant board business ceo cfo chain chief commercial construction coo coordinator cto decision design"
+    " development director engineer engineering estimator evp executive facilities field first founder full"
+    " general head hiring last lead maker manager managing name officer operations owner person planning"
+    " preconstruction president primary project projects recipient secondary senior site superintendent supply"
+    " svp technical there vice vp"
+)
+"""Words of a title or a placeholder where a name should be. A surname among them is one with other words."""
 
 
 def company_mark(name: str) -> str | None:
@@ -122,23 +132,38 @@ def may_be(one: str, other: str) -> bool:
     """Whether two names, in comparable form, may be one person's where something else says that they are.
 
     The shorter leaves words of the longer out, such as the last name, writes some as initials or has a short
-    form of the first; their order does not count. A name with a word of its own is another's.
+    form of the first; their order and their spelling (`sounded`) do not count. With the same last name, words
+    that begin with one letter are one: Dmitri is Dima, Mohammed Muhammad. A name with a word of its own is
+    another's. Names in two scripts cannot be compared, and may be one.
     """
-    shorter, longer = sorted((one.split(), other.split()), key=len)
-    if "".join(shorter) in {"".join(longer), "".join(reversed(longer))}:
+    if one.isascii() != other.isascii():
+        return True
+    shorter, longer = sorted((sounded(one).split(), sounded(other).split()), key=len)
+    if not shorter or len(shorter) > _LONGEST_NAME:
+        return shorter == longer
+    if any("".join(shorter) == "".join(longer[cut:] + longer[:cut]) for cut in range(_LONGEST_NAME)):
         return True  # some are written without a space, the family name first
-    if len(shorter) > _LONGEST_NAME:
-        return False
-    if shorter and are_one(shorter[0], longer[0]):
+    is_family = shorter[-1] in longer or longer[-1] in shorter
+    if are_one(shorter[0], longer[0]):
         shorter, longer = shorter[1:], longer[1:]
     own = [word for word in shorter if word not in longer]
     left = [word for word in longer if word not in shorter]
     for word in own:
-        found = next((each for each in left if 1 in {len(word), len(each)} and word[0] == each[0]), None)
+        alike = (each for each in left if word[0] == each[0] and (is_family or 1 in {len(word), len(each)}))
+        found = next(alike, None)
         if found is None:
             return False
         left.remove(found)
     return True
+
+
+def is_no_name(name: str) -> bool:
+    """Whether a name, in comparable form, is an id, a title or a placeholder: `CONT_000`, `VP Engineering`.
+
+    Words of one kind only, or with `of` and the like, are no name; in doubt it is one.
+    """
+    words = set(name.split()) - {"of", "the", "and"}
+    return index_of({"contact_id": name}) is not None or words <= _NO_NAME
 
 
 def in_parts(name: str) -> tuple[str | None, str | None]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.clean import INDEXES, index_of, indexes_of
 from tasks.assemble.notes import Code, Notes
-from tasks.assemble.people import comparable, may_be
+from tasks.assemble.people import comparable, is_no_name, may_be
 
 NAMES = ("name", "full_name", "contact_name", "person_name", "target_name")
 
@@ -55,8 +55,8 @@ class Roster:
 
         Where both lead to people and not to the same one, the name decides, with a notice: a model counts
         from one or from zero, but a letter to Devon is for Devon. So it does where it is nobody's on the list
-        and cannot be that of whom the index leads to: then the entry is about nobody. Who is listed by an
-        index without a name has the name by which an entry first finds it.
+        and cannot be that of whom the index leads to: then the entry is about nobody. An id or a title in its
+        place is no name. Who is listed by an index without a name has the name by which an entry first finds it.
         """
         name = comparable(name_of(entry) or "")
         by_index = self._indexed(entry)
@@ -71,7 +71,7 @@ class Roster:
             notes.add(Code.CONTACT_MISMATCH, "its index and its id are two people's; neither was followed", at)
             return None
         place = next(iter(by_index), None)
-        if place is not None and name and not may_be(self._names.setdefault(place, name), name):
+        if place is not None and not is_no_name(name) and not may_be(self._names.setdefault(place, name), name):
             notes.add(Code.CONTACT_MISMATCH, "its index is that of somebody of another name; not followed", at)
             return None
         return place
