@@ -6,13 +6,14 @@ from typing import Any
 
 import orjson
 
-from tasks.assemble.clean import WHOLE, is_nothing, says_nothing
+from tasks.assemble.clean import DEPTH, WHOLE, says_nothing
 from tasks.assemble.notes import Code, Notes
 
 MOST = 16
-"""Values of one key that are joined. A model that repeats itself without end has them by the thousand."""
+"""Values of one key that are joined or compared. A model that repeats itself without end has thousands."""
 
 _KEY = re.compile(r'"\s*+:')
+_MOST_COMPARED = 10_000  # pairs of items of two lists, to list none twice
 _LONGEST_INT = 4300  # digits; Python refuses to read more
 
 
@@ -33,10 +34,11 @@ def loads(text: str, notes: Notes) -> Any:
 
 
 class Pairs:
-    """Makes objects of keys and values. Values of one key are joined where that loses nothing.
+    """Makes objects of keys and values. Of the values of one key the last has it, as with every JSON parser.
 
-    So are lists, one after the other, and objects that do not disagree, in no part. Else the first value has
-    the key, and the later ones stand beside it, under the key with an underscore, as `clean` does it.
+    What it overrules stands beside it, under the key with an underscore, as `clean` does it. Lists are joined,
+    one after the other, and a later object is laid over an earlier one, field by field in the same way; but
+    `WHOLE` objects are not, nor what lies deeper than is kept.
 
     Attributes:
         decoder: a decoder, lenient to line breaks in texts, that makes its objects here.
@@ -69,49 +71,45 @@ class Pairs:
                 self._put(whole, key, values)
         return whole
 
-    def _put(self, whole: dict[str, Any], key: str, values: list[Any]) -> None:
-        first, *others = _distinct([value for value in values if not says_nothing(value)]) or [values[0]]
-        apart = others[MOST:]
-        for other in others[:MOST]:
-            if _agree(key, first, other):
-                first = _both(first, other)
-            else:
-                apart.append(other)
-        whole[key] = first
-        self._joined += len(apart) < len(others)
+    def _put(self, whole: dict[str, Any], key: str, values: list[Any], depth: int = 0) -> None:
+        value, *others = [each for each in values if not says_nothing(each)] or values[-1:]
+        apart: list[Any] = []
+        is_joined = False
+        for left, other in zip(range(len(others), 0, -1), others, strict=True):
+            if value == other:
+                value = other
+                continue
+            if left <= MOST and depth < DEPTH and key not in WHOLE and _can_be_joined(value, other):
+                self._join(value, other, depth + 1)
+                is_joined = True
+                continue
+            if len(apart) > MOST or value not in apart:
+                apart.append(value)
+            value = other
+        whole[key] = value
+        self._joined += is_joined
+        apart = [each for each in apart if each != value]
         if apart:
             self._apart += 1
             while key in whole:
                 key += "_"
             whole[key] = apart[0] if len(apart) == 1 else apart
 
-
-def _agree(key: str, one: Any, other: Any) -> bool:
-    """Whether two values can be joined without loss."""
-    if is_nothing(one) or is_nothing(other) or one == other:
-        return True
-    if isinstance(one, dict) and isinstance(other, dict) and key not in WHOLE:
-        return all(_agree(name, one[name], item) for name, item in other.items() if name in one)
-    return isinstance(one, list) and isinstance(other, list) and key not in WHOLE
-
-
-def _both(one: Any, other: Any) -> Any:
-    """Two values that agree, joined."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one | {name: _both(one.get(name), item) for name, item in other.items()}
-    if isinstance(one, list) and isinstance(other, list):
-        known = set(map(_shown, one))
-        return one + [item for item in other if _shown(item) not in known]
-    return other if is_nothing(one) else one
+    def _join(self, under: Any, over: Any, depth: int) -> None:
+        """Add a later list or object to an earlier one, in its place: nobody else has it yet."""
+        if isinstance(under, list):
+            is_short = len(under) * len(over) <= _MOST_COMPARED
+            under += [item for item in over if item not in under] if is_short else over
+            return
+        for key, item in over.items():
+            if key in under:
+                self._put(under, key, [under[key], item], depth)
+            else:
+                under[key] = item
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    """The values, each once."""
-    return list({_shown(value): value for value in values}.values())
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+def _can_be_joined(one: Any, other: Any) -> bool:
+    return isinstance(other, type(one)) and isinstance(one, dict | list)
 
 
 def _keys(value: Any) -> int:

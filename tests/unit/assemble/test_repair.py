@@ -388,14 +388,16 @@ def test_any_text_is_read_or_refused(text):
         ),
         (
             '{"a": {"b": 1, "c": 2}, "a": {"b": 3, "d": 4}}',
-            {"a": {"b": 1, "c": 2}, "a_": {"b": 3, "d": 4}},
-            "keys_collide",
+            {"a": {"b": 3, "c": 2, "d": 4, "b_": 1}},
+            "json_repaired keys_collide",
         ),
-        ('{"a": "A", "a_": "_", "a": "B"}', {"a": "A", "a_": "_", "a__": "B"}, "keys_collide"),
-        ('{"a": "A", "a": "B", "a": "C"}', {"a": "A", "a_": ["B", "C"]}, "keys_collide"),
+        ('{"a": "A", "a_": "_", "a": "B"}', {"a": "B", "a_": "_", "a__": "A"}, "keys_collide"),
+        ('{"a": "A", "a": "B", "a": "C"}', {"a": "C", "a_": ["A", "B"]}, "keys_collide"),
+        ('{"a": "A", "a": "B", "a": "A"}', {"a": "A", "a_": "B"}, "keys_collide"),
+        ('{"a": {"b": 1}, "a": "A"}', {"a": "A", "a_": {"b": 1}}, "keys_collide"),
         (
             '{"coordinates": {"lat": 1}, "coordinates": {"lng": 2}}',
-            {"coordinates": {"lat": 1}, "coordinates_": {"lng": 2}},
+            {"coordinates": {"lng": 2}, "coordinates_": {"lat": 1}},
             "keys_collide",
         ),
         ('{"a": "N/A", "a": "B", "a": null, "a": []}', {"a": "B"}, None),
@@ -404,13 +406,24 @@ def test_any_text_is_read_or_refused(text):
     ],
 )
 def test_what_a_key_says_that_stands_twice_is_joined_or_stands_beside_it(text, value, code, before):
-    assert read(before + text) == (value, ["json_repaired"] * bool(before) + [code] * bool(code))
+    assert read(before + text) == (value, ["json_repaired"] * bool(before) + (code or "").split())
     assert read(before + text.replace("}", "\n}") + " and prose")[0] == value
 
 
 def test_a_key_that_stands_there_without_end_takes_no_longer_than_it_must():
     pairs = ", ".join(f'"a": [{number}]' for number in range(50_000))
     value, told = read("{" + pairs + "}")
-    assert value["a"] == list(range(17))
+    assert value["a"] == list(range(50_000 - 17, 50_000))
     assert len(value["a_"]) == 50_000 - 17
+    assert told == ["json_repaired", "keys_collide"]
+
+
+def test_keys_that_stand_twice_at_each_level_are_joined_as_deep_as_is_kept_and_no_text_is_read_at_each():
+    both = [json.dumps("x" * 1_000_000), json.dumps("y")]
+    for _ in range(200):
+        both = [f'{{"a": {one}, "b": 1, "b": 1}}' for one in both]
+    value, told = read(f'{{"a": {both[0]}, "a": {both[1]}}}')
+    for _ in range(64):
+        value = value["a"]
+    assert set(value) == {"a", "b", "a_"}
     assert told == ["json_repaired", "keys_collide"]
