@@ -21,7 +21,7 @@ from tasks.assemble.people import (
     without_company,
 )
 from tasks.assemble.persons import EMAILS, LINKEDINS, Person, one_by_one
-from tasks.assemble.roster import Roster, called, name_of
+from tasks.assemble.roster import INSTEAD, Roster, called, name_of
 from tasks.assemble.steps import CONTACTS, STEPS
 
 PHONES = ("phone", "phone_number", "direct_phone", "mobile", "phones")
@@ -97,20 +97,23 @@ def _entries(content: dict[str, Any], notes: Notes) -> list[dict[str, Any]]:
     for name in STEPS[CONTACTS].lists:
         value = unfolded(content.get(name), name, notes)
         if isinstance(value, str):
-            value = {"instead_of_a_list": value}
-        listed += entries_in(value)
+            value = {INSTEAD: value}
+        listed += entries_in(value, is_list=True)
     return listed
 
 
-def entries_in(value: Any) -> list[dict[str, Any]]:
+def entries_in(value: Any, *, is_list: bool = False) -> list[dict[str, Any]]:
     """The entries in a list, an entry alone, or those in an object: one for each key, or by tier a list of them.
 
     A key that is an index is the entry's, and the name of a list the tier of those who say none. Any other key
-    is kept beside who has no name: it may be one, or not.
+    is kept beside who has no name: it may be one, or not. In the list of contacts itself (`is_list`), numbers
+    that count from one are an order, since other steps count from zero; an id is the entry's all the same.
     """
     parts = {key: part for key, part in value.items() if not is_nothing(part)} if isinstance(value, dict) else {}
     if parts and all(isinstance(part, dict) for part in parts.values()):
-        return [_keyed(key, part) for key, part in parts.items()]
+        numbers = [index_of({"contact_id": key}) for key in value]
+        first = 1 if is_list and min((number for number in numbers if number is not None), default=0) == 1 else 0
+        return [_keyed(key, part, first) for key, part in parts.items()]
     if parts and all(
         isinstance(part, list) and all(isinstance(item, dict) for item in part) for part in parts.values()
     ):
@@ -118,9 +121,10 @@ def entries_in(value: Any) -> list[dict[str, Any]]:
     return [item if isinstance(item, dict) else {"name": item} for item in as_list(value)]
 
 
-def _keyed(key: str, entry: dict[str, Any]) -> dict[str, Any]:
-    if index_of({"contact_id": key}) is not None:
-        return called(key) | entry
+def _keyed(key: str, entry: dict[str, Any], first: int) -> dict[str, Any]:
+    number = index_of({"contact_id": key})
+    if number is not None:
+        return called(key) | ({"contact_index": number - first} if first else {}) | entry
     return entry if name_of(entry) else {"listed_as": key} | entry
 
 

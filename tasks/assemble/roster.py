@@ -8,6 +8,9 @@ from tasks.assemble.people import comparable, is_no_name, may_be
 
 NAMES = ("name", "full_name", "contact_name", "person_name", "target_name")
 
+INSTEAD = "instead_of_a_list"
+"""Where an entry of nobody has a text that stood in place of the list."""
+
 
 def name_of(entry: dict[str, Any]) -> str | None:
     """The name an entry gives, in one piece or in two; None where it gives none."""
@@ -32,7 +35,7 @@ class Roster:
         entries: as listed. An entry's index is its `contact_index`, or its place where no entry has one.
         owners: for each entry the number of the person it is about; one person may be listed twice.
 
-    An index or a name that two persons share finds neither; a place finds nobody who has no name.
+    An index or a name that two persons share finds neither; a place finds no text in place of the list.
     """
 
     def __init__(self, entries: list[dict[str, Any]], owners: list[int]) -> None:
@@ -40,7 +43,7 @@ class Roster:
         numbers = [indexes_of(entry) for entry in entries]
         indexes = [index_of(entry) for entry in entries]
         if all(index is None for index in indexes):
-            indexes = [place if name else None for place, name in enumerate(names)]
+            indexes = [None if INSTEAD in entry else place for place, entry in enumerate(entries)]
         self._by_field = {
             field: _unambiguous([given.get(field) for given in numbers], owners)
             for field in INDEXES
@@ -79,12 +82,13 @@ class Roster:
     def _indexed(self, entry: dict[str, Any]) -> set[int]:
         """Whom the numbers of an entry lead to: each by the field of its name, where entries of the list have it.
 
-        A number in no such field stands for the list's index, where the entry has no better.
+        A number in no such field, the first by the order of `INDEXES`, stands for the list's index, where the
+        entry has no better.
         """
         numbers = indexes_of(entry)
         same = {self._by_field[field].get(number) for field, number in numbers.items() if field in self._by_field}
-        others = {self._by_index.get(number) for field, number in numbers.items() if field not in self._by_field}
-        return {owner for owner in same or others if owner is not None}
+        others = [number for field, number in numbers.items() if field not in self._by_field]
+        return {owner for owner in same or map(self._by_index.get, others[:1]) if owner is not None}
 
 
 def _unambiguous(keys: list[Any], owners: list[int]) -> dict[Any, int]:

@@ -59,10 +59,35 @@ def test_people_listed_by_tier_are_each_a_contact_of_that_tier():
     assert codes(draft) == []
 
 
-def test_who_has_no_name_takes_none_by_its_place():
-    draft = made({"contacts": [{"title": "CEO"}]}, {"contact_index": 0, "name": "Ann Lee"})
+@pytest.mark.parametrize("entries", [[{"title": "E"}, {"title": "F"}], [{"title": "E"}, {"name": "Bo Ray"}]])
+def test_who_has_no_name_takes_that_of_what_is_found_at_its_place(entries):
+    named = [{"contact_index": place, "name": name} for place, name in enumerate(("Ann Lee", "Bo Ray"))]
+    draft = made({"contacts": entries}, *named)
+    assert [contact.name for contact in draft.contacts] == ["Ann Lee", "Bo Ray"]
+    assert codes(draft) == []
+
+
+def test_a_text_in_place_of_the_list_takes_no_name_by_its_place():
+    draft = made({"contacts": "None were found."}, {"contact_index": 0, "name": "Ann Lee"})
     assert draft.contacts == ()
     assert codes(draft) == ["contact_unmatched", "not_a_person"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "indexes"),
+    [("01", [0, 1]), ("12", [0, 1]), ("13", [0, 2]), (["contact_1", "contact_2"], [0, 1]), (["CONT_000"], [0])],
+)
+def test_keys_of_the_list_that_count_from_one_are_an_order(keys, indexes):
+    names = ["Ann Lee", "Bo Ray"][: len(keys)]
+    listed = {key: {"name": name} for key, name in zip(keys, names, strict=True)}
+    copy = {"copy_outputs": [{"contact_index": index, "email_body": "B"} for index in indexes]}
+    draft = made({"contacts": listed}, **{"10a_copy": copy})
+    assert [entry["target_name"] for entry in draft.copy["outreach"]] == names
+
+
+def test_a_key_of_the_list_that_is_an_id_is_the_id_wherever_it_counts_from():
+    draft = made({"contacts": {"contact_1": {"name": "Ann Lee"}}}, {"contact_id": "contact_1", "phone": "1"})
+    assert draft.contacts[0].phone == "1"
 
 
 def test_the_key_of_whom_nobody_names_is_kept():
