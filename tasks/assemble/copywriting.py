@@ -60,12 +60,9 @@ def outreach(
 
 
 def _replaces(later: dict[str, Any], earlier: dict[str, Any]) -> bool:
-    """Whether an entry has another value for anything that an earlier one says, but for whom it is for."""
-    return any(
-        key in earlier and not is_nothing(earlier[key]) and not is_nothing(value) and value != earlier[key]
-        for key, value in later.items()
-        if key not in _WHOM
-    )
+    """Whether an entry has another text in place of one that an earlier one has."""
+    texts = ((earlier.get(name), later.get(name)) for name in _TEXTS)
+    return any(not is_nothing(old) and not is_nothing(new) and old != new for old, new in texts)
 
 
 def _entries(content: dict[str, Any], step: Step, notes: Notes) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -132,6 +132,15 @@ def test_of_two_letters_in_one_list_the_earlier_is_set_aside():
     assert codes(draft) == ["overruled"] * 2
 
 
+def test_letters_by_channel_in_one_list_are_one_entry():
+    email = {"contact_index": 0, "type": "email", "email_subject": "S", "email_body": "B"}
+    message = {"contact_index": 0, "type": "linkedin", "linkedin_message": "L"}
+    draft = made({"copy_outputs": [email, message]})
+    (entry,) = draft.copy["outreach"]
+    assert {name: entry[name] for name in BODY} == BODY
+    assert codes(draft) == []
+
+
 def test_copy_for_nobody_is_kept_apart_and_told():
     entry = {"contact_id": "CONT_009", "contact_name": "Zoe Fox"} | BODY
     draft = made({"copy_outputs": [entry, "a text"]})
