@@ -17,7 +17,7 @@ from tasks.assemble.people import (
     in_parts,
     is_honorific,
     is_named_in,
-    may_be,
+    shares_a_word,
     without_company,
 )
 from tasks.assemble.persons import EMAILS, LINKEDINS, Person, one_by_one
@@ -195,13 +195,15 @@ def _row(person: Person, name: str, contact_id: UUID, notes: Notes, *, is_primar
 
 
 def _parts(person: Person, name: str, notes: Notes) -> tuple[str | None, str | None]:
-    """First and last name as given, newest first, or those in `name`; never from where they are another's."""
+    """First and last name as given, newest first, or those in `name`; never from where no word is of `name`."""
     first, last = in_parts(without_company(name))
     fitting = []
     for layer in person.layers:
         given = Person([layer], person.at, name)
-        parts = (given.text(("first_name",)) or first or "", given.text(("last_name",)) or last or "")
-        if may_be(comparable(" ".join(parts)), comparable(name)):
+        parts = " ".join(part for part in (given.text(("first_name",)), given.text(("last_name",))) if part)
+        if not parts or is_honorific(parts):
+            continue
+        if shares_a_word(comparable(parts), comparable(name)):
             fitting.append(layer)
         else:
             notes.add(

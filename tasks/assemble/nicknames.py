@@ -1,6 +1,7 @@
 """First names that may be one person's: two spellings, or a whole name and its short form."""
 
 import re
+from functools import lru_cache
 
 _LEAST = 3
 """Letters of the shortest part that stands for a whole name: Li is not short for Lin, Dan is for Daniel."""
@@ -30,6 +31,7 @@ _NAMES = """
 """
 
 
+@lru_cache(maxsize=1024)
 def sounded(name: str) -> str:
     """A name in comparable form, its spellings written as one: Mueller is Muller, Katherine Catherine."""
     return _SPELLINGS.sub(lambda found: found[1] or "f", name.translate(_LETTERS))

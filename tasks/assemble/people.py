@@ -141,7 +141,9 @@ def may_be(one: str, other: str) -> bool:
     shorter, longer = sorted((sounded(one).split(), sounded(other).split()), key=len)
     if not shorter or len(shorter) > _LONGEST_NAME:
         return shorter == longer
-    if any("".join(shorter) == "".join(longer[cut:] + longer[:cut]) for cut in range(_LONGEST_NAME)):
+    if len(longer) <= _LONGEST_NAME and any(
+        "".join(shorter) == "".join(longer[cut:] + longer[:cut]) for cut in range(len(longer))
+    ):
         return True  # some are written without a space, the family name first
     is_family = shorter[-1] in longer or longer[-1] in shorter
     if are_one(shorter[0], longer[0]):
@@ -155,6 +157,22 @@ def may_be(one: str, other: str) -> bool:
             return False
         left.remove(found)
     return True
+
+
+def shares_a_word(part: str, name: str) -> bool:
+    """Whether some word of `part` may be in `name`, both in comparable form, in whatever spelling or short form.
+
+    What cannot be compared may be: no word, an endless name, and words in another script than Latin.
+    """
+    is_latin = part.isascii() and name.isascii()
+    if not part or not is_latin or max(part.count(" "), name.count(" ")) >= _LONGEST_NAME:
+        return True
+    words, longer = sounded(part).split(), sounded(name).split()
+    return any(
+        are_one(word, each) or (word[0] == each[0] and 1 in {len(word), len(each)})
+        for word in words
+        for each in [*longer, "".join(longer)]
+    )
 
 
 def is_no_name(name: str) -> bool:

@@ -282,6 +282,26 @@ def test_a_first_name_that_is_not_the_names_is_no_column():
     assert codes(draft) == ["contact_mismatch"]
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("田中 太郎", "Taro", "Tanaka"),
+        ("Kim Min-jun", "Minjun", "Kim"),
+        ("Hernandez Luis", "Luis", "Hernandes"),
+        ("Hans Müller", "Johann", "Mueller"),
+        ("Eduardo Paz", "Lalo", None),
+        ("Ann Lee", "-", None),
+        ("Pedro de Alcantara Francisco Antonio Joao Carlos Xavier", "Dom", None),
+    ],
+)
+def test_the_given_parts_of_a_name_are_kept_where_any_may_be_in_it(name, first, last):
+    draft = made({"contacts": [{"name": name, "first_name": first, "last_name": last}, {"name": name + " "}]})
+    (contact,) = draft.contacts
+    assert contact.first_name == first
+    assert last in {contact.last_name, None}
+    assert codes(draft) == ["contact_duplicate"]
+
+
 def test_several_peoples_enrichment_may_come_in_one_output():
     draft = made(
         contacts_of("Ann Lee", "Bo Ray"), [{"contact_index": 1, "phone": "1"}, {"contact_index": 0, "phone": "0"}]
@@ -431,6 +451,10 @@ def test_a_namesake_without_a_title_joins_the_first_that_is_alone(titles):
 def test_a_column_is_read_from_what_was_found(fields, column, value):
     (contact,) = made({"contacts": [{"name": "Ann Lee"} | fields]}).contacts
     assert getattr(contact, column) == value
+
+
+def test_a_title_as_a_first_name_is_not_anothers():
+    assert codes(made({"contacts": [{"name": "Ann Lee", "first_name": "Dr."}]})) == []
 
 
 @pytest.mark.parametrize(
