@@ -148,6 +148,8 @@ def may_be(one: str, other: str) -> bool:
     is_family = shorter[-1] in longer or longer[-1] in shorter
     if are_one(shorter[0], longer[0]):
         shorter, longer = shorter[1:], longer[1:]
+        if "".join(shorter) == "".join(longer):
+            return True
     own = [word for word in shorter if word not in longer]
     left = [word for word in longer if word not in shorter]
     for word in own:

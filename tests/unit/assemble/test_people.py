@@ -151,6 +151,7 @@ def test_different_names_are_not(one, other):
         ("Alejandro Ruiz", "Alex", True),
         ("Elisabeth Poe", "Liz Poe", True),
         ("Eduardo Poe", "Lalo Poe", True),
+        ("Thomas MacDonald", "Tom Mac Donald", True),
         ("JR Smith", "John Robert Smith", True),
         ("Jean-Luc Picard", "JL Picard", True),
         ("Kim Min-jun", "Minjun Kim", True),
