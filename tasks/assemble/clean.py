@@ -107,7 +107,7 @@ def _object(value: dict[Any, Any], tally: Tally, depth: int) -> dict[str, Any]:
     for key, given in value.items():
         item = clean(given, tally, depth)
         name = snake_case(str(key))
-        if is_nothing(tidy.get(name)):
+        if name not in tidy or is_nothing(tidy[name]):
             tidy[name] = item
         elif not is_nothing(item) and item != tidy[name]:
             tally.collided += 1
