@@ -33,7 +33,7 @@ def host_patterns(text: str) -> str:
         ValueError: one is a whole address, say, and would allow nothing.
     """
     for part in filter(None, map(str.strip, text.split(","))):
-        if not _NAMES.fullmatch(part) and not _is_ipv6(part):
+        if not _NAMES.fullmatch(part) and not is_address(part):
             raise ValueError(
                 f"{part!r} is no host: write names such as *.make.com and addresses such as 10.0.0.7, by commas, "
                 "without https://, port, path and brackets"
@@ -41,16 +41,17 @@ def host_patterns(text: str) -> str:
     return text
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, of either version and without brackets, rather than a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _bytes(secret: str) -> int:
     try:
         return len(b64decode(secret.removeprefix(_PREFIX), validate=True))
     except ValueError:
         return 0
-
-
-def _is_ipv6(host: str) -> bool:
-    try:
-        ipaddress.IPv6Address(host)
-    except ValueError:
-        return False
-    return True

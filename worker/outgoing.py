@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpcore2
 
+from worker.hook_settings import is_address
 from worker.make_errors import CallbackFailed, CallbackGone, CallbackRefused
 
 CONNECT_TIME, READ_TIME, TOTAL_TIME = 5.0, 10.0, 20.0
@@ -41,14 +42,14 @@ def check_url(url: str, hosts: str) -> None:
     """
     parts, host = _parts(url)
     allowed = [pattern.strip().lower() for pattern in hosts.split(",") if pattern.strip()]
-    literal = _is_literal(host) and host in allowed
+    literal = is_address(host) and host in allowed
     if parts.scheme != "https" and not (parts.scheme == "http" and literal and not _is_public(host)):
         raise _refused(url, "only https is allowed")
     if not any(fnmatch.fnmatchcase(host, pattern) for pattern in allowed):
         raise _refused(
             url, f"its host is none of {', '.join(allowed) or 'those allowed'} (COLUMNLINE_CALLBACK_HOSTS)"
         )
-    if _is_literal(host) and not literal and not _is_public(host):
+    if is_address(host) and not literal and not _is_public(host):
         raise _refused(url, "it is a private address")
 
 
@@ -117,7 +118,7 @@ class Guarded(httpcore2.NetworkBackend):
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
         private = [address for address in addresses if not _is_public(address)]
-        if private and not (_is_literal(host) and host in self._allowed):
+        if private and not (is_address(host) and host in self._allowed):
             raise CallbackRefused(
                 f"The callback's host {host!r} leads to {private[0]}, which is not a public address. Nothing "
                 "was sent.",
@@ -192,20 +193,12 @@ def _parts(url: str) -> tuple[Any, str]:
         host, _ = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         raise _refused(url, "it is no URL") from None
-    named = _is_literal(host) or all(_LABEL.fullmatch(label) for label in host.split("."))
+    named = is_address(host) or all(_LABEL.fullmatch(label) for label in host.split("."))
     if not host or not named or len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise _refused(url, "it is no URL")
     if parts.username or parts.password:
         raise _refused(url, "it holds a user or a password")
     return parts, host
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_public(address: str) -> bool:
